@@ -1,0 +1,222 @@
+"""Single kernels: time per lane-tick or per call, for every instruction set and beside the Numba prototype.
+
+A call from Python costs far more than one lane; so every kernel is called with many lanes (or, as its ``_run``
+form, many ticks), and the time of the same call with none is taken off. Before it is timed, every kernel runs
+once on fresh arguments in every implementation, and all arguments and results must agree bit by bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import sites
+from timing import SPIN, Findings, Measure, require, round_robin
+
+LANES = 2048
+TICKS = 1000
+WARM_TICKS = 1500  # of a site of LANES racks, from which the kernels take parameters and state
+CALLS = (
+    100  # of a lane kernel in one timed slice; numbers of calls and ticks give slices of some 0.1 to 10 ms
+)
+POPULATION = 2
+
+
+@dataclass(frozen=True)
+class One:
+    """A single record: an array of one for C++, the record itself for a prototype."""
+
+    record: Any
+
+
+@dataclass(frozen=True)
+class Case:
+    """A kernel and how to call it; its first argument counts lanes or ticks."""
+
+    kernel: str
+    arguments: Callable[[], list[Any]]
+    unit: str = "ns/lane-tick"
+    calls: int = CALLS
+
+
+def _copies(*values: Any) -> list[Any]:
+    return [
+        One(value.record.copy()) if isinstance(value, One)
+        else value.copy() if isinstance(value, np.ndarray)
+        else value
+        for value in values
+    ]  # fmt: skip
+
+
+def _warm_plant() -> Any:
+    from wattkeel.engine import Engine
+
+    engine = Engine(sites.site(2 * LANES), isa="")
+    engine.advance(WARM_TICKS)
+    return engine.plant
+
+
+def lane_cases(plant: Any) -> dict[str, Case]:
+    """The kernels that run over lanes, with what they meet inside a site."""
+    r = POPULATION
+    first = int(plant.rack[r].first_lane)
+    rows = [plant.lane[row, first : first + LANES] for row in range(plant.lane.shape[0])]
+    offset, power, below, over, average, energy = rows
+    rack, gpu = One(plant.rack[r : r + 1]), One(plant.gpu[r : r + 1])
+    j = int(plant.rack[r].job_index)
+    job, state = One(plant.job[j : j + 1]), One(plant.job_state[j : j + 1])
+    magic, tick_s = float(plant.site[0].power_round_w), float(plant.site[0].tick_s)
+    rated, idle = float(plant.gpu[r].rated_power_w), float(plant.gpu[r].idle_power_w)
+    gpus, cap = float(plant.rack[r].gpus), float(plant.gpu_state[r].cap_w)
+    spread = np.linspace(0.0, 1.0, LANES)
+    demand = rated * (0.4 + 0.55 * spread)
+    gpu_w, load_w = gpus * demand, 21e3 + 1.1 * gpus * demand
+    out = [np.zeros(LANES) for _ in range(5)]
+    n = LANES
+    whole = np.rint(load_w)  # sums of whole numbers are exact
+    arguments = {
+        "workload_demand": (n, job, state, rated, idle, offset, out[0]),
+        "gpu_power": (n, gpu, gpus, magic, cap, 0.0, demand, power, below, over, *out),
+        "rack_load": (n, rack, magic, gpu_w, out[0], out[1]),
+        "rack_store": (n, rack, magic, tick_s, 0, load_w, average, energy, out[0], out[1], out[2]),
+        "rack_psu": (n, rack, magic, load_w, out[0], out[1]),
+        "lane_sum": (n, whole),
+        "workload_offset": (n, job, state, 7, plant.lane_id[first : first + LANES], offset),
+    }
+    return {name: Case(name, partial(_copies, *args)) for name, args in arguments.items()}
+
+
+def storage_cases(plant: Any) -> dict[str, Case]:
+    """Cells and control over a run of ticks; a battery also while its limit binds."""
+    tick_s = float(plant.site[0].tick_s)
+    turn = np.where(np.arange(TICKS) % 100 < 50, 1.0, -1.0)
+    out = [np.zeros(TICKS) for _ in range(6)]
+    flags = np.zeros(TICKS, dtype=np.int64)
+    battery, cell = One(plant.battery[0:1]), One(plant.battery_state[0:1])
+    empty = plant.battery_state[0:1].copy()
+    empty[0].soc = plant.battery[0].soc_min
+    pool, charge = One(plant.supercapacitor[1:2]), One(plant.supercapacitor_state[1:2])
+    limit_w = float(plant.converter[0].limit_w)
+    command = 0.5 * limit_w * turn
+    load_w = limit_w * (1.0 + 0.3 * turn)
+    control, held = One(plant.control[0:1]), One(plant.control_state[0:1])
+    arguments = {
+        "battery_step": ("battery_run", (battery, cell, plant.table, command, *out, flags)),
+        "battery_step, empty": (
+            "battery_run",
+            (battery, One(empty), plant.table, np.abs(command), *out, flags),
+        ),
+        "supercapacitor_step": ("supercapacitor_run", (pool, charge, tick_s, 0.2 * command, *out, flags)),
+        "control_step": ("control_run", (control, held, plant.ring, load_w, 0.5, 0.5, *out[:3])),
+    }
+    return {name: _run_case(kernel, args) for name, (kernel, args) in arguments.items()}
+
+
+def grid_cases(plant: Any) -> dict[str, Case]:
+    """Thevenin voltage alone (constant frequency), and with the swing equation."""
+    tick_s = float(plant.site[0].tick_s)
+    bus_w = float(plant.grid[0].base_va) * np.linspace(0.2, 0.9, TICKS)
+    out = [np.zeros(TICKS) for _ in range(6)]
+    fixed = plant.grid[0:1].copy()
+    fixed[0].frequency_model = 1 - int(plant.grid[0].frequency_model)
+    state, event = One(plant.grid_state[0:1]), plant.grid_event
+    load_var = 0.2 * bus_w
+    arguments = {
+        "thevenin": (One(fixed), state, event, tick_s, bus_w, load_var, *out),
+        "thevenin + frequency_step": (One(plant.grid[0:1]), state, event, tick_s, bus_w, load_var, *out),
+    }
+    return {name: _run_case("grid_run", args) for name, args in arguments.items()}
+
+
+def _run_case(kernel: str, args: tuple[Any, ...]) -> Case:
+    return Case(kernel, partial(_copies, TICKS, *args), unit="ns/call", calls=3)
+
+
+def record_case() -> Case:
+    """Recording of one tick; the time is per signal."""
+    n = LANES
+    signal = np.linspace(-1.0, 1.0, n)
+    buffers = [np.zeros(n) for _ in range(5)]
+    keep = np.arange(3)
+    args = (n, signal, *buffers, 5, 10_000, 3, keep, np.zeros(3), np.zeros((3, n)))
+    return Case("record_tick", partial(_copies, *args), unit="ns/signal-tick")
+
+
+def all_cases() -> dict[str, Case]:
+    """Every kernel that is timed, by the name that is shown."""
+    plant = _warm_plant()
+    cases = lane_cases(plant) | storage_cases(plant) | grid_cases(plant)
+    return cases | {"record_tick": record_case()}
+
+
+def implementations(isas: list[str], kernels: set[str]) -> dict[str, dict[str, Callable[..., Any]]]:
+    """Kernels by implementation: each instruction set, and Numba where it is installed."""
+    from wattkeel import _core
+    from wattkeel.prototype import _jit, gpu, numeric, rack, record, runs, workload
+
+    found = {isa: _core.kernels(isa) for isa in isas}
+    if _jit.AVAILABLE:
+        modules = (gpu, numeric, rack, record, workload, runs)
+        prototypes = {
+            name: getattr(module, name) for module in modules for name in kernels if hasattr(module, name)
+        }
+        found["numba"] = prototypes
+    return found
+
+
+def _passed(arguments: list[Any], prototype: bool) -> list[Any]:
+    return [
+        (value.record[0] if prototype else value.record) if isinstance(value, One) else value
+        for value in arguments
+    ]  # fmt: skip
+
+
+def _answer(function: Callable[..., Any], case: Case, prototype: bool) -> bytes:
+    """All bits that a call leaves: its result and its arguments."""
+    arguments = case.arguments()
+    result = np.asarray(function(*_passed(arguments, prototype)), dtype=object)
+    numbers = [] if result.item(0) is None else [float(x) for x in result.ravel()]
+    arrays = [a.record if isinstance(a, One) else a for a in arguments]
+    left = [a.tobytes() for a in arrays if isinstance(a, np.ndarray)]
+    return np.array(numbers).tobytes() + b"".join(left)
+
+
+def _repeat(function: Callable[..., Any], arguments: list[Any], calls: int) -> None:
+    for _ in range(calls):
+        function(*arguments)
+
+
+def measure_case(name: str, case: Case, implemented: dict[str, Any], budget_s: float) -> Findings:
+    """Check and time one kernel in all implementations."""
+    timed: dict[str, Callable[[], None]] = {}
+    answers: dict[str, bytes] = {}
+    for who, functions in implemented.items():
+        function, prototype = functions[case.kernel], who == "numba"
+        answers[who] = _answer(function, case, prototype)
+        full = _passed(case.arguments(), prototype)
+        timed[who] = partial(_repeat, function, full, case.calls)
+        timed[f"{who}, empty"] = partial(_repeat, function, [0, *full[1:]], case.calls)
+    reference = next(iter(answers))
+    for who, answer in answers.items():
+        require(answer == answers[reference], f"{name}: {who} differs from {reference}")
+    best = round_robin(timed, budget_s=budget_s, least=5, most=1000)
+    found = Findings()
+    for who in implemented:
+        per_call_s = (best[who] - best[f"{who}, empty"]) / case.calls
+        ns = max(0.0, per_call_s) / case.arguments()[0] * 1e9
+        found.measures[f"kernel/{name}/{who}"] = Measure(ns, case.unit, spin_s=best[SPIN])
+    return found
+
+
+def measure(isas: list[str], quick: bool) -> Findings:
+    """All kernels; ``isas`` ascend."""
+    found = Findings()
+    cases = all_cases()
+    implemented = implementations(isas, {case.kernel for case in cases.values()})
+    for name, case in cases.items():
+        found.add(measure_case(name, case, implemented, budget_s=0.3 if quick else 2.0))
+    found.checks.append(f"kernels: {len(cases)} cases equal in all bits in {', '.join(implemented)}")
+    return found

@@ -1,0 +1,31 @@
+# Called by wattkeel_check_isa_symbols with NM, OBJECTS (list) and STRICT.
+
+set(shared "")
+foreach(object IN LISTS OBJECTS)
+  execute_process(COMMAND ${NM} --defined-only ${object}
+    OUTPUT_VARIABLE listing RESULT_VARIABLE status ERROR_QUIET)
+  if(NOT status EQUAL 0)
+    message(STATUS "${NM} cannot read ${object}: symbols not checked")
+    return()
+  endif()
+  string(REPLACE "\n" ";" lines "${listing}")
+  foreach(line IN LISTS lines)
+    # W, V: weak; u: unique. The namespace appears in the mangled name as <length>isa_<level>.
+    if(line MATCHES " [WVu] ")
+      string(REGEX REPLACE "^.* [WVu] " "" symbol "${line}")
+      if(NOT symbol MATCHES "[0-9]isa_(x86_64|generic)")
+        list(APPEND shared ${symbol})
+      endif()
+    endif()
+  endforeach()
+endforeach()
+
+list(REMOVE_DUPLICATES shared)
+if(shared)
+  list(JOIN shared "\n  " text)
+  set(text "functions shared between instruction sets (make them static or always inline):\n  ${text}")
+  if(STRICT)
+    message(FATAL_ERROR "${text}")
+  endif()
+  message(WARNING "${text}")
+endif()

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// The native engine: steps the buffers that Python owns.
+#include "arrays.hpp"
+#include "bindings.hpp"
+#include "wattkeel/crew.hpp"
+#include "wattkeel/kernels.hpp"
+
+namespace wattkeel::bindings {
+
+namespace {
+
+template <class T> void take(Rows<T>& member, const py::object& source, const char* name) {
+    member = rows<T>(source.attr(name), name);
+}
+
+SiteView site_view(const py::object& plant) {
+    SiteView v;
+#define WATTKEEL_TAKE(name) take(v.name, plant, #name)
+    WATTKEEL_TAKE(site);
+    WATTKEEL_TAKE(job);
+    WATTKEEL_TAKE(job_state);
+    WATTKEEL_TAKE(gpu);
+    WATTKEEL_TAKE(gpu_state);
+    WATTKEEL_TAKE(rack);
+    WATTKEEL_TAKE(node);
+    WATTKEEL_TAKE(node_state);
+    WATTKEEL_TAKE(cooling);
+    WATTKEEL_TAKE(cooling_state);
+    WATTKEEL_TAKE(generation);
+    WATTKEEL_TAKE(generation_state);
+    WATTKEEL_TAKE(converter);
+    WATTKEEL_TAKE(converter_state);
+    WATTKEEL_TAKE(battery);
+    WATTKEEL_TAKE(battery_state);
+    WATTKEEL_TAKE(supercapacitor);
+    WATTKEEL_TAKE(supercapacitor_state);
+    WATTKEEL_TAKE(control);
+    WATTKEEL_TAKE(control_state);
+    WATTKEEL_TAKE(grid);
+    WATTKEEL_TAKE(grid_state);
+    WATTKEEL_TAKE(grid_event);
+    WATTKEEL_TAKE(record);
+    WATTKEEL_TAKE(clock);
+    WATTKEEL_TAKE(lane);
+    WATTKEEL_TAKE(lane_id);
+    WATTKEEL_TAKE(table);
+    WATTKEEL_TAKE(trace_time);
+    WATTKEEL_TAKE(trace_value);
+    WATTKEEL_TAKE(level);
+    WATTKEEL_TAKE(generation_level);
+    WATTKEEL_TAKE(ring);
+    WATTKEEL_TAKE(unit_soc);
+    WATTKEEL_TAKE(node_load);
+    WATTKEEL_TAKE(node_input);
+    WATTKEEL_TAKE(node_loss);
+    WATTKEEL_TAKE(node_changed);
+    WATTKEEL_TAKE(signal);
+    WATTKEEL_TAKE(meter);
+    WATTKEEL_TAKE(meter_carry);
+    WATTKEEL_TAKE(bucket_low);
+    WATTKEEL_TAKE(bucket_high);
+    WATTKEEL_TAKE(bucket_total);
+#undef WATTKEEL_TAKE
+    if (v.lane.size % lane_rows != 0 || v.lane_id.size * lane_rows != v.lane.size) {
+        throw py::value_error("lane: shape does not fit lane_id");
+    }
+    return v;
+}
+
+ChunkView chunk_view(const py::object& chunk) {
+    ChunkView k;
+    take(k.keep, chunk, "keep");
+    take(k.full, chunk, "full");
+    take(k.envelope, chunk, "envelope");
+    take(k.event_index, chunk, "event_index");
+    take(k.event_value, chunk, "event_value");
+    take(k.tally, chunk, "tally");
+    return k;
+}
+
+// Binds a site's buffers to an instruction set and a crew. It keeps the Python objects alive, so
+// that the addresses stay valid; the caller must not resize them.
+class Runner {
+public:
+    Runner(py::object plant, py::object chunk, const std::string& isa, int threads)
+        : plant_(std::move(plant)), chunk_(std::move(chunk)), table_(kernels(isa)),
+          view_(site_view(plant_)), outputs_(chunk_view(chunk_)), crew_(threads) {
+        crew_.assign(view_);
+    }
+
+    void advance(std::int64_t ticks) {
+        const std::int64_t signals = view_.signal.size;
+        const std::int64_t buckets = (view_.clock[1] + ticks) / view_.record[0].envelope_tick;
+        if (ticks < 0 || ticks * outputs_.keep.size > outputs_.full.size ||
+            (buckets + 1) * 3 * signals > outputs_.envelope.size) {
+            throw py::value_error("advance: more ticks than the chunk holds");
+        }
+        // The arrays are touched by no other thread meanwhile: an engine is used by one thread at a
+        // time.
+        py::gil_scoped_release release;
+        table_.advance(view_, outputs_, ticks, crew_.team());
+    }
+
+    std::string isa() const { return table_.name; }
+    int threads() const { return crew_.threads(); }
+
+private:
+    py::object plant_;
+    py::object chunk_;
+    const KernelTable& table_;
+    SiteView view_;
+    ChunkView outputs_;
+    Crew crew_;
+};
+
+}  // namespace
+
+void bind_engine(py::module_& module) {
+    py::class_<Runner>(module, "Runner", "Steps the buffers of a Plant; see wattkeel.engine.")
+        .def(py::init<py::object, py::object, const std::string&, int>(), py::arg("plant"),
+             py::arg("chunk"), py::arg("isa") = "", py::arg("threads") = 1)
+        .def("advance", &Runner::advance, py::arg("ticks"), "Step; the GIL is released meanwhile.")
+        .def_property_readonly("isa", &Runner::isa)
+        .def_property_readonly("threads", &Runner::threads);
+}
+
+}  // namespace wattkeel::bindings

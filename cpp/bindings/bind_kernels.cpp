@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every kernel of every instruction set as a Python function, for tests, benchmarks and
+// wattkeel.stages.
+#include <tuple>
+#include <utility>
+
+#include "arrays.hpp"
+#include "bindings.hpp"
+#include "wattkeel/kernels.hpp"
+
+namespace wattkeel::bindings {
+
+namespace {
+
+// One argument on its way from Python to C++: numbers by value, structs and arrays by address.
+template <class T> struct Argument {
+    using Python = T;
+    static T pass(T value, const std::string&) { return value; }
+};
+template <class T> struct Argument<T*> {
+    using Python = py::object;
+    static T* pass(const py::object& object, const std::string& what) {
+        return rows<T>(object, what).data;
+    }
+};
+template <class T> struct Argument<T&> {
+    using Python = py::object;
+    static T& pass(const py::object& object, const std::string& what) {
+        const Rows<T> found = rows<T>(object, what);
+        if (found.size != 1) throw py::value_error(what + ": expected one record");
+        return found[0];
+    }
+};
+
+double result(double value) { return value; }
+std::int64_t result(std::int64_t value) { return value; }
+auto result(const TracePlace& r) { return std::make_tuple(r.cursor, r.turn); }
+auto result(const CellFlow& r) {
+    return std::make_tuple(r.delivered_w, r.inner_w, r.heat_w, r.limited);
+}
+auto result(const Commands& r) { return std::make_tuple(r.slow_w, r.fast_w); }
+auto result(const PoiVoltage& r) { return std::make_tuple(r.voltage_pu, r.share); }
+auto result(const PoiFlow& r) {
+    return std::make_tuple(r.power_w, r.reactive_var, r.loss_w, r.unserved_w, r.rocof_hz_per_s,
+                           r.change);
+}
+
+template <class R, class... A, std::size_t... I>
+py::cpp_function wrap(R (*kernel)(A...), const std::string& name, std::index_sequence<I...>) {
+    return py::cpp_function(
+        [kernel, name](typename Argument<A>::Python... argument) {
+            const auto where = [&name](std::size_t i) {
+                return name + ", argument " + std::to_string(i);
+            };
+            if constexpr (std::is_void_v<R>) {
+                kernel(Argument<A>::pass(argument, where(I))...);
+            } else {
+                return result(kernel(Argument<A>::pass(argument, where(I))...));
+            }
+        },
+        py::name(name.c_str()));
+}
+
+template <class R, class... A> void add(py::dict& functions, const char* name, R (*kernel)(A...)) {
+    functions[name] = wrap(kernel, name, std::index_sequence_for<A...>{});
+}
+
+py::dict kernel_functions(const std::string& isa) {
+    const KernelTable& table = kernels(isa);
+    py::dict functions;
+#define WATTKEEL_ADD(kernel) add(functions, #kernel, table.kernel)
+    WATTKEEL_ADD(lane_sum);
+    WATTKEEL_ADD(snapped_sum);
+    WATTKEEL_ADD(compensated_add);
+    WATTKEEL_ADD(philox_bell);
+    WATTKEEL_ADD(philox_fill);
+    WATTKEEL_ADD(job_step);
+    WATTKEEL_ADD(workload_offset);
+    WATTKEEL_ADD(workload_demand);
+    WATTKEEL_ADD(trace_mean);
+    WATTKEEL_ADD(trace_demand);
+    WATTKEEL_ADD(gpu_power);
+    WATTKEEL_ADD(rack_load);
+    WATTKEEL_ADD(rack_store);
+    WATTKEEL_ADD(rack_psu);
+    WATTKEEL_ADD(distribution_step);
+    WATTKEEL_ADD(cooling_step);
+    WATTKEEL_ADD(converter_response);
+    WATTKEEL_ADD(converter_dc);
+    WATTKEEL_ADD(converter_ac);
+    WATTKEEL_ADD(battery_step);
+    WATTKEEL_ADD(supercapacitor_step);
+    WATTKEEL_ADD(measured_load);
+    WATTKEEL_ADD(moving_average);
+    WATTKEEL_ADD(control_step);
+    WATTKEEL_ADD(grid_events);
+    WATTKEEL_ADD(thevenin_voltage);
+    WATTKEEL_ADD(frequency_step);
+    WATTKEEL_ADD(grid_step);
+    WATTKEEL_ADD(record_tick);
+    WATTKEEL_ADD(workload_run);
+    WATTKEEL_ADD(gpu_run);
+    WATTKEEL_ADD(rack_run);
+    WATTKEEL_ADD(distribution_run);
+    WATTKEEL_ADD(cooling_run);
+    WATTKEEL_ADD(converter_run);
+    WATTKEEL_ADD(battery_run);
+    WATTKEEL_ADD(supercapacitor_run);
+    WATTKEEL_ADD(control_run);
+    WATTKEEL_ADD(grid_run);
+#undef WATTKEEL_ADD
+    return functions;
+}
+
+}  // namespace
+
+void bind_kernels(py::module_& module) {
+    module.def("kernels", &kernel_functions, py::arg("isa") = "",
+               "Kernels of an instruction set as functions on numpy arrays, by name.");
+}
+
+}  // namespace wattkeel::bindings

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// Small results that kernels return by value.
+#pragma once
+
+#include <cstdint>
+
+namespace wattkeel {
+
+// Place in a trace: row under way, passes completed.
+struct TracePlace {
+    std::int64_t cursor;
+    std::int64_t turn;
+};
+
+// What a cell store did in a tick.
+struct CellFlow {
+    double delivered_w;
+    double inner_w;
+    double heat_w;
+    std::int64_t limited;
+};
+
+// Commands of the control to all slow and to all fast units.
+struct Commands {
+    double slow_w;
+    double fast_w;
+};
+
+// Voltage at the POI and the share of the load that it serves.
+struct PoiVoltage {
+    double voltage_pu;
+    double share;
+};
+
+// What the grid stage gives for a tick.
+struct PoiFlow {
+    double power_w;
+    double reactive_var;
+    double loss_w;
+    double unserved_w;
+    double rocof_hz_per_s;
+    std::int64_t change;
+};
+
+}  // namespace wattkeel

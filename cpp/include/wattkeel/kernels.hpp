@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernels of one instruction set as a table. Every kernel has a prototype of the same name and
+// order of arguments in python/wattkeel/prototype/, which is its specification.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "wattkeel/flows.hpp"
+#include "wattkeel/site.hpp"
+
+namespace wattkeel {
+
+struct KernelTable {
+    using Index = std::int64_t;
+    using In = const double*;
+    using Out = double*;
+
+    const char* name;
+    AdvanceFunction advance;
+
+    // numeric, philox
+    double (*lane_sum)(Index n, In x);
+    double (*snapped_sum)(Index n, In x, double magic);
+    void (*compensated_add)(Index n, In x, Out total, Out carry);
+    double (*philox_bell)(Index seed, Index stream, Index index);
+    void (*philox_fill)(Index n, Index seed, Index stream, Index index, const Index* lane_id,
+                        Out uniform);
+    // workload
+    void (*job_step)(const JobParams& p, JobState& s, Index seed, Index tick);
+    void (*workload_offset)(Index n, const JobParams& p, const JobState& s, Index seed,
+                            const Index* lane_id, Out offset_tick);
+    void (*workload_demand)(Index n, const JobParams& p, const JobState& s, double rated_w,
+                            double idle_w, In offset_tick, Out demand_w);
+    TracePlace (*trace_mean)(double start, In time, In value, Index rows, Index columns,
+                             double length, Index linear, Index repeat, Index cursor, Index turn,
+                             Out level);
+    void (*trace_demand)(Index n, const JobState& s, Index columns, double scale, double idle_w,
+                         const Index* lane_id, In level, Out demand_w);
+    // gpu
+    void (*gpu_power)(Index n, const GpuParams& p, double gpus, double magic, double cap_w,
+                      double secondary_floor_w, In demand_w, Out gpu_power_w, Out below_floor_tick,
+                      Out overshoot_w, Out rack_demand_w, Out rack_power_w, Out rack_floor_w,
+                      Out rack_deficit_w, Out rack_overshoot_w);
+    // rack
+    void (*rack_load)(Index n, const RackParams& p, double magic, In gpu_w, Out overhead_w,
+                      Out load_w);
+    void (*rack_store)(Index n, const RackParams& p, double magic, double dt_s, Index first,
+                       In load_w, Out average_w, Out energy_j, Out store_power_w, Out store_loss_w,
+                       Out output_w);
+    void (*rack_psu)(Index n, const RackParams& p, double magic, In output_w, Out loss_w,
+                     Out inlet_w);
+    // distribution, cooling
+    double (*distribution_step)(Index n, const NodeParams* p, NodeState* s, Out load_w, Out input_w,
+                                Out loss_w, Index* changed);
+    double (*cooling_step)(const CoolingParams& p, CoolingState& s, double it_w);
+    // storage
+    double (*converter_response)(const ConverterParams& p, const ConverterState& s);
+    double (*converter_dc)(const ConverterParams& p, double ac_w);
+    double (*converter_ac)(const ConverterParams& p, double dc_w);
+    CellFlow (*battery_step)(const BatteryParams& p, BatteryState& s, In table, double power_w);
+    CellFlow (*supercapacitor_step)(const SupercapacitorParams& p, SupercapacitorState& s,
+                                    double dt_s, double power_w);
+    // control
+    double (*measured_load)(const ControlParams& p, const ControlState& s, Out ring, Index tick,
+                            double load_w);
+    double (*moving_average)(const ControlParams& p, ControlState& s, Out ring, double load_w);
+    Commands (*control_step)(const ControlParams& p, ControlState& s, Out ring, double load_w,
+                             double slow_soc, double fast_soc);
+    // grid
+    void (*grid_events)(const GridParams& p, GridState& s, const GridEvent* event, Index tick);
+    PoiVoltage (*thevenin_voltage)(const GridParams& p, double source_pu, double power_pu,
+                                   double reactive_pu);
+    void (*frequency_step)(const GridParams& p, GridState& s, double power_w);
+    PoiFlow (*grid_step)(const GridParams& p, GridState& s, double dt_s, double bus_w,
+                         double load_var);
+    // record
+    Index (*record_tick)(Index n, In signal, Out meter, Out meter_carry, Out low, Out high,
+                         Out total, Index bucket_fill, Index bucket_ticks, Index kept,
+                         const Index* keep, Out row, Out bucket);
+    // single stages over a horizon
+    void (*workload_run)(Index ticks, Index n, const JobParams& p, JobState& s, Index seed,
+                         double rated_w, double idle_w, const Index* lane_id, Out offset_tick,
+                         Out demand_w);
+    void (*gpu_run)(Index ticks, Index n, const GpuParams& p, double gpus, double magic,
+                    double cap_w, In demand_w, Out gpu_power_w, Out below_floor_tick,
+                    Out overshoot_w, Out rack_demand_w, Out rack_power_w, Out rack_floor_w,
+                    Out rack_deficit_w, Out rack_overshoot_w);
+    void (*rack_run)(Index ticks, Index n, const RackParams& p, double magic, double dt_s, In gpu_w,
+                     Out average_w, Out energy_j, Out output_w, Out load_w, Out overhead_w,
+                     Out store_power_w, Out store_loss_w, Out store_energy_j, Out psu_loss_w,
+                     Out inlet_w);
+    void (*distribution_run)(Index ticks, Index n, const NodeParams* p, NodeState* s, Out load_w,
+                             Out input_w, Out loss_w, Out bus_w, Index* changed);
+    void (*cooling_run)(Index ticks, const CoolingParams& p, CoolingState& s, In it_w, Out power_w);
+    void (*converter_run)(Index ticks, const ConverterParams& p, ConverterState& s, In command_w,
+                          Out power_w, Out dc_w);
+    void (*battery_run)(Index ticks, const BatteryParams& p, BatteryState& s, In table,
+                        In command_w, Out power_w, Out cell_power_w, Out loss_w, Out current_a,
+                        Out voltage_v, Out soc, Index* limited);
+    void (*supercapacitor_run)(Index ticks, const SupercapacitorParams& p, SupercapacitorState& s,
+                               double dt_s, In command_w, Out power_w, Out cell_power_w, Out loss_w,
+                               Out current_a, Out voltage_v, Out soc, Index* limited);
+    void (*control_run)(Index ticks, const ControlParams& p, ControlState& s, Out ring, In load_w,
+                        double slow_soc, double fast_soc, Out target_w, Out slow_w, Out fast_w);
+    void (*grid_run)(Index ticks, const GridParams& p, GridState& s, const GridEvent* event,
+                     double dt_s, In bus_w, In load_var, Out power_w, Out reactive_var,
+                     Out voltage_pu, Out frequency_hz, Out rocof_hz_per_s, Out unserved_w);
+};
+
+// Instruction sets compiled in, and those of them that this machine has; ascending.
+std::vector<std::string> compiled_instruction_sets();
+std::vector<std::string> available_instruction_sets();
+
+// The table of an instruction set; "" means the environment variable WATTKEEL_ISA, or else the best
+// available. Throws std::invalid_argument when it is not available.
+const KernelTable& kernels(const std::string& name = "");
+
+}  // namespace wattkeel

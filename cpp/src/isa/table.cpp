@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// Compiled once per instruction set: all kernels, as a table.
+#include "kernels/runs.hpp"
+#include "kernels/site.hpp"
+#include "wattkeel/kernels.hpp"
+
+#define WATTKEEL_TEXT_OF(x) #x
+#define WATTKEEL_TEXT(x) WATTKEEL_TEXT_OF(x)
+
+namespace wattkeel::WATTKEEL_ISA_NAMESPACE {
+
+extern const KernelTable table;
+// In the order of KernelTable. The name is the namespace's without "isa_".
+const KernelTable table = {
+    &WATTKEEL_TEXT(WATTKEEL_ISA_NAMESPACE)[4],
+    advance,
+    lane_sum,
+    snapped_sum,
+    compensated_add,
+    philox_bell,
+    philox_fill,
+    job_step,
+    workload_offset,
+    workload_demand,
+    trace_mean,
+    trace_demand,
+    gpu_power,
+    rack_load,
+    rack_store,
+    rack_psu,
+    distribution_step,
+    cooling_step,
+    converter_response,
+    converter_dc,
+    converter_ac,
+    battery_step,
+    supercapacitor_step,
+    measured_load,
+    moving_average,
+    control_step,
+    grid_events,
+    thevenin_voltage,
+    frequency_step,
+    grid_step,
+    record_tick,
+    workload_run,
+    gpu_run,
+    rack_run,
+    distribution_run,
+    cooling_run,
+    converter_run,
+    battery_run,
+    supercapacitor_run,
+    control_run,
+    grid_run,
+};
+
+}  // namespace wattkeel::WATTKEEL_ISA_NAMESPACE

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stage `grid`: events, Thevenin voltage, frequency. Specification and sources: prototype/grid.py.
+#pragma once
+
+#include "numeric.hpp"
+
+namespace wattkeel::WATTKEEL_ISA_NAMESPACE {
+
+inline constexpr Index never = Index{1} << 62;
+
+static inline void grid_events(const GridParams& p, GridState& s, const GridEvent* event,
+                               Index tick) {
+    double voltage = 1.0;
+    double frequency = 0.0;
+    Index change = never;
+    for (Index j = 0; j < p.events; ++j) {
+        const Index start = event[j].start_tick;
+        const Index stop = event[j].stop_tick;
+        if (tick < start) {
+            change = start < change ? start : change;
+        } else if (tick < stop) {
+            change = stop < change ? stop : change;
+            voltage *= event[j].voltage_pu;
+            frequency += event[j].frequency_offset_hz;
+        }
+    }
+    s.event_voltage_pu = voltage;
+    s.event_frequency_hz = frequency;
+    s.next_change_tick = change;
+}
+
+static inline PoiVoltage thevenin_voltage(const GridParams& p, double source_pu, double power_pu,
+                                          double reactive_pu) {
+    const double source = source_pu * source_pu;
+    const double along = p.resistance_pu * power_pu + p.reactance_pu * reactive_pu;
+    const double size = p.impedance_squared * (power_pu * power_pu + reactive_pu * reactive_pu);
+    const double half = 0.5 * source - along;
+    const double inner = half * half - size;
+    if (inner >= 0.0 && half >= 0.0) return {WK_SQRT(half + WK_SQRT(inner)), 1.0};
+    const double share = source / (2.0 * (along + WK_SQRT(size)));
+    const double rest = 0.5 * source - share * along;
+    return {WK_SQRT(rest > 0.0 ? rest : 0.0), share};
+}
+
+static inline void frequency_step(const GridParams& p, GridState& s, double power_w) {
+    const double load = (power_w - s.reference_w) * p.per_system;
+    const double w = s.frequency_pu;
+    const double m = s.mechanical_pu;
+    s.frequency_pu = p.swing_ff * w + p.swing_fm * m + p.swing_fp * load;
+    s.mechanical_pu = p.swing_mf * w + p.swing_mm * m + p.swing_mp * load;
+}
+
+static inline PoiFlow grid_step(const GridParams& p, GridState& s, double dt_s, double bus_w,
+                                double load_var) {
+    const double loss = p.transformer_loss_0_w + p.transformer_loss_2_per_w * (bus_w * bus_w);
+    const double power = bus_w + loss;
+    const PoiVoltage poi = thevenin_voltage(p, p.source_voltage_pu * s.event_voltage_pu,
+                                            power * p.per_base, load_var * p.per_base);
+    const Index collapsed = poi.share < 1.0 ? 1 : 0;
+    const Index change = collapsed - s.collapsed;
+    s.collapsed = collapsed;
+    const double served = poi.share * power;
+    s.voltage_pu = poi.voltage_pu;
+    if (s.started == 0) {
+        s.started = 1;
+        s.reference_w = served;
+    }
+    double rocof = 0.0;
+    if (p.frequency_model == grid_frequency_model_swing) {
+        const double before = s.frequency_pu;
+        frequency_step(p, s, served);
+        rocof = (s.frequency_pu - before) * p.nominal_frequency_hz / dt_s;
+    }
+    s.frequency_hz = p.nominal_frequency_hz * (1.0 + s.frequency_pu) + s.event_frequency_hz;
+    return {served, poi.share * load_var, loss, power - served, rocof, change};
+}
+
+}  // namespace wattkeel::WATTKEEL_ISA_NAMESPACE

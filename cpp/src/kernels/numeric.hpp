@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Small numeric building blocks that several kernels share. Specification: prototype/numeric.py.
+#pragma once
+
+#include "wattkeel/flows.hpp"
+#include "wattkeel/params.hpp"
+
+#if defined(_MSC_VER)
+#include <cmath>
+#define WK_RESTRICT __restrict
+#define WK_INLINE static __forceinline
+#define WK_SQRT(x) std::sqrt(x)
+#define WK_FLOOR(x) std::floor(x)
+#else
+#define WK_RESTRICT __restrict__
+// Kernel units see no inline function of the standard library: the linker may keep any one copy of
+// it, and a copy compiled for AVX-512 would be an illegal instruction elsewhere.
+#define WK_INLINE static inline __attribute__((always_inline))
+#define WK_SQRT(x) __builtin_sqrt(x)
+#define WK_FLOOR(x) __builtin_floor(x)
+#endif
+
+namespace wattkeel::WATTKEEL_ISA_NAMESPACE {
+
+using Index = std::int64_t;
+
+WK_INLINE double clamp(double x, double low, double high) {
+    x = x > low ? x : low;
+    return x < high ? x : high;
+}
+
+// Rounds to the power quantum; see prototype/numeric.py for why sums of such powers are exact.
+WK_INLINE double snap(double x, double magic) { return (x + magic) - magic; }
+
+// Sums in many parts, for vectors and for additions that do not wait for each other; exact addition
+// makes the order irrelevant.
+#define WATTKEEL_EXACT_SUM(n, TERM)                                                                \
+    double part[8] = {};                                                                           \
+    Index i = 0;                                                                                   \
+    if (n >= 32) {                                                                                 \
+        double wide[32] = {};                                                                      \
+        for (; i + 32 <= n; i += 32) {                                                             \
+            for (Index j = 0; j < 32; ++j) wide[j] += TERM(i + j);                                 \
+        }                                                                                          \
+        for (Index j = 0; j < 8; ++j) {                                                            \
+            part[j] = (wide[j] + wide[8 + j]) + (wide[16 + j] + wide[24 + j]);                     \
+        }                                                                                          \
+    }                                                                                              \
+    for (; i + 8 <= n; i += 8) {                                                                   \
+        for (Index j = 0; j < 8; ++j) part[j] += TERM(i + j);                                      \
+    }                                                                                              \
+    double rest = 0.0;                                                                             \
+    for (; i < n; ++i) rest += TERM(i);                                                            \
+    return rest + (((part[0] + part[4]) + (part[1] + part[5])) +                                   \
+                   ((part[2] + part[6]) + (part[3] + part[7])))
+
+static inline double lane_sum(Index n, const double* WK_RESTRICT x) {
+#define WATTKEEL_TERM(at) x[at]
+    WATTKEEL_EXACT_SUM(n, WATTKEEL_TERM);
+#undef WATTKEEL_TERM
+}
+
+static inline double snapped_sum(Index n, const double* WK_RESTRICT x, double magic) {
+#define WATTKEEL_TERM(at) snap(x[at], magic)
+    WATTKEEL_EXACT_SUM(n, WATTKEEL_TERM);
+#undef WATTKEEL_TERM
+}
+
+static inline void compensated_add(Index n, const double* WK_RESTRICT x, double* WK_RESTRICT total,
+                                   double* WK_RESTRICT carry) {
+    for (Index i = 0; i < n; ++i) {
+        const double a = total[i];
+        const double b = x[i] + carry[i];
+        const double s = a + b;
+        const double t = s - a;
+        carry[i] = (a - (s - t)) + (b - t);
+        total[i] = s;
+    }
+}
+
+WK_INLINE double loss_curve(double x, double loss_0_w, double loss_1, double loss_2_per_w,
+                            Index knots, const double* knot_w, const double* knot_slope) {
+    const double m = x > 0.0 ? x : -x;
+    double loss = loss_0_w + m * (loss_1 + loss_2_per_w * m);
+    for (Index j = 0; j < knots; ++j) {
+        const double over = m - knot_w[j];
+        loss += knot_slope[j] * (over > 0.0 ? over : 0.0);
+    }
+    return loss;
+}
+
+}  // namespace wattkeel::WATTKEEL_ISA_NAMESPACE

@@ -1,0 +1,19 @@
+"""Native core of wattkeel; use it through the wattkeel package."""
+
+from collections.abc import Callable
+from typing import Any
+
+def build_info() -> dict[str, Any]: ...
+def param_fields() -> list[tuple[str, str, int, str, int]]: ...
+def kernels(isa: str = "") -> dict[str, Callable[..., Any]]: ...
+
+class Runner:
+    """Steps the buffers of a Plant; see wattkeel.engine."""
+
+    def __init__(self, plant: Any, chunk: Any, isa: str = "", threads: int = 1) -> None: ...
+    def advance(self, ticks: int) -> None:
+        """Step; the GIL is released meanwhile."""
+    @property
+    def isa(self) -> str: ...
+    @property
+    def threads(self) -> int: ...

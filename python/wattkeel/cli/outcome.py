@@ -1,0 +1,116 @@
+"""The outcome of a run as text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wattkeel.cli.common import counts_text, table, verdict_text
+from wattkeel.ledger import Group, Ledger
+from wattkeel.units import format_quantity
+
+if TYPE_CHECKING:
+    from wattkeel.compliance import Finding
+    from wattkeel.result import Result
+
+_GROUPS: tuple[tuple[Group, str], ...] = (
+    ("source", "sources"),
+    ("load", "loads"),
+    ("loss", "losses"),
+    ("stored", "stored"),
+)
+
+
+def outcome(result: Result, report: Path | None) -> str:
+    """Return verdicts, key figures, ledger, events and the place of the report."""
+    lines = [f"{result.scenario.model.title or 'run'}: {verdict_text(result.verdict)}"]
+    if result.findings:
+        lines += ["", "rules", *table(map(_finding, result.findings), right=(3, 5))]
+    lines += ["", "key figures", *table(_figures(result.summary), right=(1,))]
+    lines += ["", "energy", *_ledger(result.ledger)]
+    lines += ["", f"events: {counts_text(result.event_counts)}"]
+    manifest = result.manifest
+    speed = f"{manifest.get('real_time_factor', math.nan):.3g} x real time"
+    lines.append(f"took {format_quantity(float(manifest.get('wall_s', math.nan)), 's', 3)}, {speed}")
+    if result.directory is not None:
+        lines.append(f"run: {result.directory}")
+    if report is not None:
+        lines.append(f"report: {report}")
+    return "\n".join(lines)
+
+
+def _finding(finding: Finding) -> tuple[str, ...]:
+    value, limit = _number(finding.value, finding.unit), _number(finding.limit, finding.unit)
+    when = "" if finding.time_s is None else f"at {finding.time_s:g} s"
+    bound = "limit" if limit else ""
+    return verdict_text(finding.verdict), finding.profile, finding.rule, value, bound, limit, when
+
+
+def _number(value: float | None, unit: str) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4g}" if unit in ("", "1") else f"{value:.4g} {unit}"
+
+
+def _figures(summary: Mapping[str, float]) -> Iterator[tuple[str, str]]:
+    """Give label and value of the figures that are asked for first."""
+
+    def span(stem: str, unit: str, name: str, digits: int = 4) -> Iterator[tuple[str, str]]:
+        low, high = summary.get(f"{stem}_min_{unit}"), summary.get(f"{stem}_max_{unit}")
+        if low is not None and high is not None:
+            yield name, f"{format_quantity(low, symbol, digits)} to {format_quantity(high, symbol, digits)}"
+
+    symbol = "W"
+    yield from span("load_power", "w", "site load")
+    yield from span("poi_power", "w", "grid import")
+    for key, label in (("load_range_5s_w", "swing in 5 s, load"), ("poi_range_5s_w", "swing in 5 s, grid")):
+        if key in summary:
+            yield label, format_quantity(summary[key], "W")
+    symbol = "pu"
+    yield from span("voltage", "pu", "voltage", 5)
+    symbol = "Hz"
+    yield from span("frequency", "hz", "frequency", 6)
+    if "facility_ratio" in summary:
+        yield "site load over IT energy", f"{summary['facility_ratio']:.4f}"
+    for key, label in (
+        ("floor_energy_j", "GPU energy without work"),
+        ("deficit_energy_j", "GPU work not served"),
+        ("unserved_energy_j", "load not served"),
+    ):
+        if summary.get(key, 0.0) > 0.0:
+            yield label, format_quantity(summary[key], "J")
+    heads = [key.removesuffix(".throughput_j") for key in summary if key.endswith(".throughput_j")]
+    for head in heads:
+        name = head.removeprefix("storage.")
+        if f"{head}.soc_min" in summary:
+            low, high = summary[f"{head}.soc_min"], summary[f"{head}.soc_max"]
+            yield f"{name}: SoC", f"{low:.1%} to {high:.1%}, {summary[f'{head}.soc_final']:.1%} at the end"
+        cycles = summary[f"{head}.equivalent_full_cycles"]
+        turned = format_quantity(summary[f"{head}.throughput_j"], "J")
+        yield f"{name}: throughput", f"{turned}, {cycles:.3g} full cycles"
+
+
+def _ledger(ledger: Ledger) -> list[str]:
+    """Return the ledger with the places of a stage joined, and its residual."""
+    rows: list[tuple[str, str, str]] = []
+    for group, title in _GROUPS:
+        joined: dict[str, float] = {}
+        for entry in ledger.entries:
+            if entry.group == group:
+                parts = entry.name.split(".")
+                name = f"{parts[0]}.{parts[-1]}" if len(parts) > 2 else entry.name
+                joined[name] = joined.get(name, 0.0) + entry.energy_j
+        joined = {name: energy_j for name, energy_j in joined.items() if energy_j != 0.0}
+        if joined:
+            rows.append(_energy(title, sum(joined.values()), ledger.through_j))
+            rows += [_energy(f"  {name}", energy_j, ledger.through_j) for name, energy_j in joined.items()]
+    size = format_quantity(ledger.residual_j, "J", 2)
+    residual = f"residual {size}, {ledger.residual_relative:.1e} of what passed"
+    return [*table(rows, right=(1, 2)), f"  {residual}"]
+
+
+def _energy(name: str, energy_j: float, through_j: float) -> tuple[str, str, str]:
+    share = f"{energy_j / through_j:.2%}" if through_j > 0.0 else ""
+    return name, format_quantity(energy_j, "J"), share

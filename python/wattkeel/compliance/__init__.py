@@ -1,0 +1,200 @@
+"""Connection rules as data, and the verdict on a run or a record.
+
+`evaluate` judges a run by the profiles and rules that its scenario names; `evaluate_series` judges bare
+arrays, measured or simulated. Each rule gives one `Finding`. Where a rule leaves its reading open (filter,
+window, statistic), every reading is evaluated and printed, and readings that disagree make the verdict
+"marginal". What cannot be judged is "not_evaluated" with the reason, never a pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from wattkeel.compliance.finding import Finding, Verdict
+from wattkeel.compliance.profile import Profile, load_profile, profile_names
+from wattkeel.compliance.readings import CannotJudgeError, Record
+from wattkeel.compliance.verdicts import judge_profile, judge_scenario_rule
+from wattkeel.errors import Fault, ScenarioError
+
+__all__ = [
+    "Finding",
+    "Profile",
+    "Verdict",
+    "evaluate",
+    "evaluate_series",
+    "load_profile",
+    "load_profiles",
+    "profile_names",
+]
+
+POWER = "poi.power_w"
+
+
+class RunResult(Protocol):
+    """What `evaluate` needs of a run's result."""
+
+    @property
+    def scenario(self) -> Any: ...
+    @property
+    def tick_s(self) -> float: ...
+    @property
+    def complete(self) -> bool: ...
+    @property
+    def signals(self) -> Mapping[str, NDArray[np.float64]]: ...
+
+
+def load_profiles(profiles: Iterable[str | Path | Profile], base_dir: Path | None = None) -> list[Profile]:
+    """Read several profiles (see `load_profile`); one ScenarioError holds the faults of all of them."""
+    loaded: list[Profile] = []
+    faults: list[Fault] = []
+    for profile in profiles:
+        try:
+            loaded.append(profile if isinstance(profile, Profile) else load_profile(profile, base_dir))
+        except ScenarioError as error:
+            faults += error.faults
+    if faults:
+        raise ScenarioError(faults)
+    return loaded
+
+
+def evaluate(result: RunResult) -> list[Finding]:
+    """Judge a run by the profiles and rules of its scenario.
+
+    The record is ``poi.power_w`` at full rate. If it was not kept, every rule is "not_evaluated" with the
+    remedy; an envelope never takes its place.
+
+    Parameters
+    ----------
+    result : Result
+        Result of a run (complete or not).
+
+    Returns
+    -------
+    list of Finding
+        One per rule, in the order of the profiles; then the scenario's own rules.
+
+    Raises
+    ------
+    ScenarioError
+        If a profile is unknown or has faults (all of them).
+    """
+    model = result.scenario.model
+    compliance = model.compliance
+    if compliance is None:
+        return []
+    profiles = load_profiles(compliance.profiles, result.scenario.base_dir)
+    rules = [dict(rule) for rule in compliance.rule]
+    try:
+        power: NDArray[np.float64] | None = np.ascontiguousarray(result.signals[POWER])
+    except KeyError:
+        power = None
+    if power is None or power.size == 0:
+        kept = (
+            "the run holds no tick"
+            if power is not None
+            else (f'{POWER} was not kept at full rate; add "{POWER}" to record.full_rate and run again')
+        )
+        return _judge(CannotJudgeError(kept), profiles, rules)
+    grid = model.grid
+    record = Record(
+        power,
+        result.tick_s,
+        settle_s=compliance.settle_s,
+        rated_power_w=(grid.rated_power_w or None) if grid is not None else None,
+        nominal_frequency_hz=grid.nominal_frequency_hz if grid is not None else 60.0,
+    )
+    remark = "" if result.complete else f"the run did not reach its end: judged to {record.length()}"
+    return _judge(record, profiles, rules, remark)
+
+
+def evaluate_series(
+    power_w: ArrayLike,
+    tick_s: float,
+    profiles: Sequence[str | Path | Profile],
+    *,
+    rules: Sequence[Mapping[str, Any]] = (),
+    rated_power_w: float | None = None,
+    peak_power_w: float | None = None,
+    nominal_frequency_hz: float = 60.0,
+    settle_s: float = 0.0,
+    base_dir: Path | None = None,
+) -> list[Finding]:
+    """Judge a power record, measured or simulated.
+
+    Parameters
+    ----------
+    power_w : array_like, shape (n,)
+        Power at the point of interconnection, W, import positive, equidistant.
+    tick_s : float
+        Time between samples, s.
+    profiles : sequence of str, Path or Profile
+        Names of shipped profiles, paths of profile files, or profiles already read.
+    rules : sequence of mapping
+        Further rules with the keys of ``[[compliance.rule]]`` in SI: name, kind, direction, window_s,
+        band_low_hz, band_high_hz, limit_w, limit_w_per_s, limit_fraction.
+    rated_power_w : float, optional
+        Contracted (nominal) power of the site, W; the largest power of the record when None.
+    peak_power_w : float, optional
+        Registered peak, W; `rated_power_w` when None.
+    nominal_frequency_hz : float
+        Nominal frequency, Hz: upper edge of "sub-synchronous".
+    settle_s : float
+        Time from the start that is not judged, s.
+    base_dir : Path, optional
+        Folder from which relative paths of profiles start.
+
+    Returns
+    -------
+    list of Finding
+        As `evaluate`.
+
+    Raises
+    ------
+    ScenarioError
+        If the record is empty, not 1-D or holds a value that is not finite, if a time is out of its range, or
+        if a profile is unknown or has faults (all of them).
+    """
+    power = np.ascontiguousarray(power_w, dtype=np.float64)
+    faults = _series_faults(power, tick_s, settle_s)
+    loaded: list[Profile] = []
+    try:
+        loaded = load_profiles(profiles, base_dir)
+    except ScenarioError as error:
+        faults += error.faults
+    if faults:
+        raise ScenarioError(faults)
+    record = Record(power, tick_s, settle_s, rated_power_w, peak_power_w, nominal_frequency_hz)
+    return _judge(record, loaded, [dict(rule) for rule in rules])
+
+
+def _series_faults(power: NDArray[np.float64], tick_s: float, settle_s: float) -> list[Fault]:
+    faults: list[Fault] = []
+    if power.ndim != 1 or power.size == 0:
+        faults.append(Fault("power_w", None, f"must be 1-D and not empty, has shape {power.shape}"))
+    elif not np.isfinite(power).all():
+        first = int(np.argmin(np.isfinite(power)))
+        faults.append(Fault(f"power_w[{first}]", float(power[first]), "must be finite"))
+    if not (np.isfinite(tick_s) and tick_s > 0.0):
+        faults.append(Fault("tick_s", tick_s, "must be finite and above 0 (s)"))
+    if not (np.isfinite(settle_s) and settle_s >= 0.0):
+        faults.append(Fault("settle_s", settle_s, "must be finite and at least 0 (s)"))
+    return faults
+
+
+def _judge(
+    record: Record | CannotJudgeError,
+    profiles: Sequence[Profile],
+    rules: Sequence[Mapping[str, Any]],
+    remark: str = "",
+) -> list[Finding]:
+    findings: list[Finding] = []
+    for profile in profiles:
+        findings += judge_profile(record, profile, remark)
+    for rule in rules:
+        findings += judge_scenario_rule(record, rule, remark)
+    return findings

@@ -1,0 +1,66 @@
+"""The verdict on one rule."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+__all__ = ["Finding", "Verdict"]
+
+Verdict = Literal["pass", "fail", "marginal", "not_evaluated"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Verdict on one rule of one profile, with what is needed to check it by hand.
+
+    Attributes
+    ----------
+    profile : str
+        Profile that holds the rule; "scenario" for a rule of the scenario itself.
+    rule : str
+        Name of the rule, unique within the profile.
+    verdict : {"pass", "fail", "marginal", "not_evaluated"}
+        pass: every admissible reading of the rule is met. fail: every one is violated. marginal: the readings
+        disagree. not_evaluated: no statement is possible; never a pass.
+    value, limit : float or None
+        Worst reading and limit, in `unit`; None where there is none.
+    unit : str
+        The rule's own unit: MW, MW/min, MW/s, or 1 for a share.
+    margin : float or None
+        (limit - value) / limit; below 0 when the limit is exceeded.
+    time_s : float or None
+        Worst moment, s from the start of the run: the end of the largest change. None for a measure of the
+        whole record.
+    duration_s : float or None
+        Length of the exceedance that holds the worst moment, s; 0 when the limit is met.
+    method : str
+        How the value was computed.
+    status, date, source : str
+        Standing, date and address of the rule's document.
+    note : str
+        All readings with their values, exemptions that were not told apart, or why there is no verdict.
+    """
+
+    profile: str
+    rule: str
+    verdict: Verdict
+    value: float | None = None
+    limit: float | None = None
+    unit: str = ""
+    margin: float | None = None
+    time_s: float | None = None
+    duration_s: float | None = None
+    method: str = ""
+    status: str = ""
+    date: str = ""
+    source: str = ""
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if self.verdict not in get_args(Verdict):
+            raise ValueError(f"verdict must be one of {', '.join(get_args(Verdict))}, got {self.verdict!r}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields, ready for JSON; ``Finding(**row)`` reads them back."""
+        return asdict(self)

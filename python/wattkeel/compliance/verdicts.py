@@ -1,0 +1,207 @@
+"""From the readings of a rule to its finding: verdict, worst value, margin, and the note."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from wattkeel.compliance.finding import Finding, Verdict
+from wattkeel.compliance.profile import BAND_STATS, Profile, Row
+from wattkeel.compliance.readings import MW, CannotJudgeError, Measured, Reading, Record, within
+from wattkeel.compliance.rules import PER_MINUTE, RULES, dynamic_range, rule_name
+
+__all__ = ["judge_profile", "judge_scenario_rule"]
+
+Keys = Mapping[str, Any]
+Measure = Callable[[Record, Keys], Measured]
+
+SCENARIO = "scenario"
+LATER = "evaluated by a later version"
+
+_KIND_DEFAULTS: dict[str, Any] = {
+    "direction": "both",
+    "window_s": 60.0,
+    "band_low_hz": 0.0,
+    "band_high_hz": 0.0,
+    "limit_w": 0.0,
+    "limit_w_per_s": 0.0,
+    "limit_fraction": 0.0,
+}
+
+
+def judge_profile(record: Record | CannotJudgeError, profile: Profile, remark: str = "") -> list[Finding]:
+    """One finding per rule of a profile, and one per block of another kind.
+
+    Parameters
+    ----------
+    record : Record or CannotJudgeError
+        The record, or why there is none.
+    profile : Profile
+    remark : str
+        Added to every note.
+    """
+    findings = []
+    names: dict[str, int] = {}
+    for row in profile.rows:
+        name = rule_name(row.block, row.keys)
+        names[name] = names.get(name, 0) + 1
+        if names[name] > 1:  # rows that differ in nothing but their limit
+            name = f"{name} ({names[name]})"
+        notes = [*_row_notes(profile, row, record), remark]
+        about = {"status": profile.status, "date": profile.date, "source": profile.source}
+        if not (profile.seen and row.seen):
+            own = row.keys.get("note")
+            reason = "the numbers of this rule were not seen" + (f": {own}" if own else "")
+            findings.append(_not_evaluated(profile.name, name, about, reason, notes))
+            continue
+        findings.append(_judge(record, RULES[row.block], row.keys, (profile.name, name), about, notes))
+    for block, count in profile.later.items():
+        about = {"status": profile.status, "date": profile.date, "source": profile.source}
+        rows = f" ({count} rows)" if count > 1 else ""
+        findings.append(_not_evaluated(profile.name, f"{block}{rows}", about, LATER, [remark]))
+    return findings
+
+
+def judge_scenario_rule(record: Record | CannotJudgeError, rule: Keys, remark: str = "") -> list[Finding]:
+    """One finding per limit of a rule of the scenario itself (keys of ``[[compliance.rule]]``, SI units)."""
+    name = str(rule.get("name", rule["kind"]))
+    about = {"status": "user", "date": "", "source": ""}
+    try:
+        cases = _scenario_cases({**_KIND_DEFAULTS, **rule})
+    except CannotJudgeError as reason:
+        return [_not_evaluated(SCENARIO, name, about, str(reason), [remark])]
+    findings = []
+    for suffix, measure, keys in cases:
+        label = f"{name} ({suffix})" if len(cases) > 1 else name
+        findings.append(_judge(record, measure, keys, (SCENARIO, label), about, [remark]))
+    return findings
+
+
+def _scenario_cases(rule: dict[str, Any]) -> list[tuple[str, Measure, Keys]]:
+    """The scenario's rule as keys of the profile blocks, one case per limit given."""
+    kind, low_hz, high_hz = rule["kind"], rule["band_low_hz"], rule["band_high_hz"]
+    limit_mw, share = rule["limit_w"] * MW, rule["limit_fraction"]
+    common = {"direction": rule["direction"], "window_s": rule["window_s"], "limit_mw": limit_mw}
+    if kind == "ramp":
+        _need(rule["limit_w_per_s"] > 0.0, 'a ramp needs limit_w_per_s (e.g. "20 MW/min")')
+        per_minute = rule["limit_w_per_s"] * MW * PER_MINUTE
+        keys = {**common, "stat": "average_over_window", "limit_mw_per_min": per_minute}
+        return [("ramp", RULES["ramp"], keys)]
+    if kind == "power_variation":
+        _need(limit_mw > 0.0, "power_variation needs limit_w")
+        keys = {**common, "stat": "peak_to_peak"}
+        if high_hz > 0.0 or low_hz > 0.0:
+            _need(0.0 < low_hz < high_hz, "a filtered variation needs 0 < band_low_hz < band_high_hz")
+            keys |= {"band_hz": [low_hz, high_hz], "filter": "unspecified"}
+        return [("variation", RULES["power_variation"], keys)]
+    _need(limit_mw > 0.0 or share > 0.0, f"{kind} needs limit_w or limit_fraction")
+    limits: list[tuple[str, Keys]] = []
+    if limit_mw > 0.0:
+        limits.append(("power", {"limit_mw": limit_mw, "stat": "line_amplitude"}))
+    if share > 0.0:
+        limits.append(("share", {"limit_fraction": share, "stat": BAND_STATS[-1]}))
+    if kind == "dynamic_range":
+        return [(suffix, dynamic_range, keys) for suffix, keys in limits]
+    _need(kind == "band_power", f"there is no rule of kind {kind!r}")
+    _need(0.0 <= low_hz < high_hz, "band_power needs band_low_hz below band_high_hz")
+    band = {"f_lo_hz": low_hz, "f_hi_hz": high_hz}
+    return [(suffix, RULES["band_power"], {**keys, **band}) for suffix, keys in limits]
+
+
+def _need(condition: bool, remedy: str) -> None:
+    if not condition:
+        raise CannotJudgeError(remedy)
+
+
+# --------------------------------------------------------------------------------------------- verdict
+
+
+def _judge(
+    record: Record | CannotJudgeError,
+    measure: Measure,
+    keys: Keys,
+    names: tuple[str, str],
+    about: Mapping[str, Any],
+    notes: list[str],
+) -> Finding:
+    try:
+        if isinstance(record, CannotJudgeError):
+            raise record
+        measured = measure(record, keys)
+    except CannotJudgeError as reason:
+        return _not_evaluated(*names, about, str(reason), notes)
+    worst = max(measured.readings, key=lambda reading: reading.value)
+    return Finding(
+        profile=names[0],
+        rule=names[1],
+        verdict=_verdict(measured),
+        value=worst.value,
+        limit=measured.limit,
+        unit=measured.unit,
+        margin=(measured.limit - worst.value) / measured.limit,
+        time_s=worst.time_s,
+        duration_s=worst.duration_s,
+        method=measured.method,
+        note=_join([*_reading_notes(measured, worst), *measured.notes, *notes]),
+        **about,
+    )
+
+
+def _verdict(measured: Measured) -> Verdict:
+    """Pass or fail when all readings agree, else marginal."""
+    met = {within(reading.value, measured.limit) for reading in measured.readings}
+    if len(met) > 1:
+        return "marginal"
+    return "pass" if met.pop() else "fail"
+
+
+def _reading_notes(measured: Measured, worst: Reading) -> list[str]:
+    notes = []
+    unit = "" if measured.unit == "1" else f" {measured.unit}"
+    if len(measured.readings) > 1:
+        texts = []
+        for reading in measured.readings:
+            met = "pass" if within(reading.value, measured.limit) else "fail"
+            texts.append(f"{reading.label}: {reading.value:.6g}{unit} ({met})")
+        notes.append("readings: " + ", ".join(texts))
+    if worst.total_s and worst.duration_s and worst.total_s > worst.duration_s:
+        notes.append(f"above the limit for {worst.total_s:.6g} s in all")
+    return notes
+
+
+def _row_notes(profile: Profile, row: Row, record: Record | CannotJudgeError) -> list[str]:
+    """What the row says of itself, and which of its conditions are not told apart."""
+    keys = row.keys
+    notes = []
+    if "applies" in keys:
+        notes.append(f"the rule applies in {_words(keys['applies'])}; the whole record was judged")
+    if "excludes" in keys:
+        notes.append(f"the rule exempts {_words(keys['excludes'])}, which is not told apart here")
+    if "scope" in keys:
+        notes.append(f"the rule applies only to: {keys['scope'].replace('_', ' ')}")
+    if keys.get("window_implied"):
+        notes.append("the window is implied, not written in the rule")
+    size_w = record.rated_power_w if isinstance(record, Record) else None
+    if size_w and size_w * MW < profile.threshold_mw:
+        notes.append(
+            f"the document applies from {profile.threshold_mw:g} MW; the site has {size_w * MW:g} MW"
+        )
+    evidence = keys.get("evidence", profile.evidence)
+    notes.append(f"evidence: {evidence.replace('_', ' ')}")
+    if row.seen and "note" in keys:
+        notes.append(keys["note"])
+    return notes
+
+
+def _words(names: list[str]) -> str:
+    return " and ".join(name.replace("_", " ") for name in names)
+
+
+def _not_evaluated(
+    profile: str, rule: str, about: Mapping[str, Any], reason: str, notes: list[str]
+) -> Finding:
+    return Finding(profile=profile, rule=rule, verdict="not_evaluated", note=_join([reason, *notes]), **about)
+
+
+def _join(notes: list[str]) -> str:
+    return "; ".join(note for note in notes if note)

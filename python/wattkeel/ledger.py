@@ -1,0 +1,147 @@
+"""The energy ledger: every joule that came in, and where it went.
+
+The balance is written once, as a table of signal patterns: what comes in (grid, generation, cells) equals
+what the loads took, what was lost and what the shelf stores gained. The residual is what rounding left
+over; a correct core keeps it below 1e-12 of the energy that passed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+Group = Literal["source", "load", "loss", "stored"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the balance.
+
+    Attributes
+    ----------
+    name : str
+        Name of the entry; ``*`` stands for the place.
+    group : {"source", "load", "loss", "stored"}
+        Side of the balance: sources = loads + losses + stored.
+    terms : tuple of (str, float)
+        Signals, with ``*`` for the place, and the factor of each; the entry is the sum of their integrals
+        (powers) or of their changes over the run (``stored``).
+    """
+
+    name: str
+    group: Group
+    terms: tuple[tuple[str, float], ...]
+
+
+ROWS: tuple[Row, ...] = (
+    Row("poi.import", "source", (("poi.power_w", 1.0),)),
+    Row("generation.*", "source", (("generation.*.power_w", 1.0),)),
+    Row("storage.*.cells", "source", (("storage.*.cell_power_w", 1.0),)),
+    Row(
+        "gpu.*.work",
+        "load",
+        (("gpu.*.power_w", 1.0), ("gpu.*.floor_power_w", -1.0), ("gpu.*.overshoot_power_w", -1.0)),
+    ),
+    Row("gpu.*.floor", "load", (("gpu.*.floor_power_w", 1.0),)),
+    Row("gpu.*.overshoot", "load", (("gpu.*.overshoot_power_w", 1.0),)),
+    Row("rack.*.overhead", "load", (("rack.*.overhead_power_w", 1.0),)),
+    Row("cooling", "load", (("cooling.power_w", 1.0),)),
+    # The stages below draw what they need whatever the grid can give; what it could not give is taken back
+    # here.
+    Row("poi.unserved", "load", (("poi.unserved_power_w", -1.0),)),
+    Row("rack.*.psu_loss", "loss", (("rack.*.psu_loss_w", 1.0),)),
+    Row("rack.*.store_loss", "loss", (("rack.*.store_loss_w", 1.0),)),
+    Row("distribution.*.loss", "loss", (("distribution.*.loss_w", 1.0),)),
+    Row("storage.*.converter_loss", "loss", (("storage.*.converter_loss_w", 1.0),)),
+    Row("storage.*.cell_loss", "loss", (("storage.*.cell_loss_w", 1.0),)),
+    Row("poi.transformer_loss", "loss", (("poi.transformer_loss_w", 1.0),)),
+    Row("rack.*.store_energy", "stored", (("rack.*.store_energy_j", 1.0),)),
+)
+"""The balance. A signal that is missing in a run (no storage, no generation) has no row there."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """One line of the ledger: name, group and energy [J]."""
+
+    name: str
+    group: Group
+    energy_j: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Ledger:
+    """Energy balance of a run.
+
+    Attributes
+    ----------
+    entries : list of LedgerEntry
+        Lines in order of the stages.
+    through_j : float
+        Energy that passed: the sum of the sizes of the sources [J].
+    residual_j : float
+        Sources less loads, losses and stored [J].
+    residual_relative : float
+        The residual over the energy that passed.
+    """
+
+    entries: list[LedgerEntry]
+    through_j: float
+    residual_j: float
+    residual_relative: float
+
+    def total_j(self, group: Group) -> float:
+        """Return the sum of one group [J]."""
+        return math.fsum(entry.energy_j for entry in self.entries if entry.group == group)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the ledger as plain dictionaries and lists."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Ledger:
+        """Return the ledger that `to_dict` wrote."""
+        entries = [LedgerEntry(**entry) for entry in data["entries"]]
+        rest = {key: float(data[key] or 0.0) for key in ("through_j", "residual_j", "residual_relative")}
+        return cls(entries=entries, **rest)
+
+
+def places_of(pattern: str, names: Iterable[str]) -> list[str]:
+    """Return what ``*`` stands for in each name that matches; ``[""]`` for a plain name that is there."""
+    head, star, tail = pattern.partition("*")
+    if not star:
+        return [""] if pattern in names else []
+    matches = (name for name in names if fnmatch.fnmatchcase(name, pattern))
+    return [name[len(head) : len(name) - len(tail)] for name in matches]
+
+
+def build_ledger(meters: Mapping[str, float], change: Mapping[str, float]) -> Ledger:
+    """Draw up the ledger of a run.
+
+    Parameters
+    ----------
+    meters : Mapping of str to float
+        Signal name -> integral over the run, value * s (`Engine.meters`).
+    change : Mapping of str to float
+        Signal name -> last value less first value, for the stored energies [J].
+
+    Returns
+    -------
+    Ledger
+    """
+    entries: list[LedgerEntry] = []
+    balance: list[float] = []
+    for row in ROWS:
+        values = change if row.group == "stored" else meters
+        sign = 1.0 if row.group == "source" else -1.0
+        for place in places_of(row.terms[0][0], values):
+            parts = [factor * values[name.replace("*", place)] for name, factor in row.terms]
+            entries.append(LedgerEntry(row.name.replace("*", place), row.group, math.fsum(parts)))
+            balance.extend(sign * part for part in parts)
+    through_j = math.fsum(abs(entry.energy_j) for entry in entries if entry.group == "source")
+    residual_j = math.fsum(balance)
+    relative = residual_j / through_j if through_j > 0.0 else 0.0
+    return Ledger(entries=entries, through_j=through_j, residual_j=residual_j, residual_relative=relative)

@@ -1,0 +1,319 @@
+"""From a scenario's parameters to the records of the core, stage by stage.
+
+Everything that the kernels need once per run is computed here, once, in Python, and shared by both engines:
+exponentials of lags, reciprocals, rates per tick. So no kernel calls a transcendental function and both
+engines start from the same bits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wattkeel._generated import models
+from wattkeel._generated.dtypes import CHOICES
+
+KNOTS = 8
+STEEP = 1e9  # reciprocal of a ramp of no length, per tick
+
+
+def in_ticks(time_s: float, tick_s: float) -> float:
+    """``time_s`` in ticks; a whole number where it is one but for rounding."""
+    ticks = time_s / tick_s
+    if math.isfinite(ticks):
+        whole = float(round(ticks))
+        if abs(ticks - whole) <= 1e-9 * max(1.0, abs(whole)):
+            return whole
+    return ticks
+
+
+def per_tick(time_s: float, tick_s: float) -> float:
+    """Reciprocal of a time in ticks, bounded for a time of zero."""
+    return min(STEEP, tick_s / time_s) if time_s > 0.0 else STEEP
+
+
+def lag_decay(time_constant_s: float, step_s: float) -> float:
+    """Factor of the exact zero-order-hold update of a first-order lag; 0 for no lag."""
+    return math.exp(-step_s / time_constant_s) if time_constant_s > 0.0 else 0.0
+
+
+def reciprocal(value: float) -> float:
+    """1/value, and 0 for 0."""
+    return 1.0 / value if value != 0.0 else 0.0
+
+
+def fill(record: Any, parameters: models.Parameters) -> None:
+    """Copy the input rows that a core struct shares with its parameter model."""
+    model = type(parameters)
+    for name in record.dtype.names:
+        if name in model.model_fields:
+            value = getattr(parameters, name)
+            codes = CHOICES.get(f"{model.__name__}.{name}")
+            record[name] = codes[value] if codes is not None else value
+
+
+def loss_law(
+    rated_w: float,
+    parabola: tuple[float, float, float],
+    load_pu: Sequence[float],
+    efficiency: Sequence[float],
+) -> dict[str, Any]:
+    """Coefficients of ``loss_curve`` from a + b x + c x^2 of rating, or from an efficiency table.
+
+    A table is exact at its points; its loss is linear between them, follows the first segment down to no
+    load (but not below zero) and the last segment beyond.
+    """
+    law: dict[str, Any] = {
+        "loss_0_w": parabola[0] * rated_w,
+        "loss_1": parabola[1],
+        "loss_2_per_w": parabola[2] / rated_w,
+        "knots": 0,
+        "knot_w": np.zeros(KNOTS),
+        "knot_slope": np.zeros(KNOTS),
+    }
+    if not load_pu:
+        return law
+    output_w = np.asarray(load_pu, dtype=np.float64) * rated_w
+    loss_w = output_w * (1.0 / np.asarray(efficiency, dtype=np.float64) - 1.0)
+    slopes = np.diff(loss_w) / np.diff(output_w)
+    idle_w = max(0.0, loss_w[0] - slopes[0] * output_w[0]) if len(slopes) else 0.0
+    slopes = np.concatenate(([(loss_w[0] - idle_w) / output_w[0]], slopes))
+    law.update(loss_0_w=idle_w, loss_1=slopes[0], loss_2_per_w=0.0, knots=len(slopes) - 1)
+    law["knot_w"][: len(slopes) - 1] = output_w[: len(slopes) - 1]
+    law["knot_slope"][: len(slopes) - 1] = np.diff(slopes)
+    return law
+
+
+def apply_law(law: dict[str, Any], output_w: float) -> float:
+    """Loss at one output, W; for sizing before a run."""
+    over = np.maximum(output_w - law["knot_w"], 0.0)
+    return float(
+        law["loss_0_w"]
+        + output_w * (law["loss_1"] + law["loss_2_per_w"] * output_w)
+        + np.dot(law["knot_slope"], over)
+    )
+
+
+def lower_job(record: Any, job: models.Workload, stream: int, tick_s: float) -> None:
+    """Clock and levels of one job; the trace rows are set where the traces are pooled."""
+    fill(record, job)
+    record.stream = stream
+    record.start_tick = in_ticks(job.start_s, tick_s)
+    record.stop_tick = in_ticks(job.stop_s, tick_s)
+    record.start_ramp_per_tick = per_tick(job.start_ramp_s, tick_s)
+    record.stop_ramp_per_tick = per_tick(job.stop_ramp_s, tick_s)
+    record.phase_tick = in_ticks(job.phase_s, tick_s)
+    record.period_tick = in_ticks(job.period_s, tick_s)
+    record.compute_fraction_core = job.compute_fraction
+    record.edge_per_tick = per_tick(job.edge_s, tick_s)
+    record.checkpoint_tick = in_ticks(job.checkpoint_s, tick_s)
+    record.straggler_tick = in_ticks(job.straggler_s, tick_s)
+    record.rack_jitter_tick = in_ticks(job.rack_jitter_s, tick_s)
+
+
+def start_job(state: Any, record: Any) -> None:
+    """State before the first iteration: it begins ``phase`` after the start."""
+    begin = record.start_tick + record.phase_tick
+    state.iteration = -1
+    state.begin_tick = math.floor(begin)
+    state.begin_fraction = begin - math.floor(begin)
+
+
+def lower_gpu(record: Any, gpu: models.Gpu, tick_s: float) -> None:
+    """Smoothing settings per tick."""
+    fill(record, gpu)
+    record.floor_w = gpu.percent_tmp_floor / 100.0 * gpu.rated_power_w
+    record.ramp_up_w_per_tick = gpu.ramp_up_w_per_s * tick_s
+    record.ramp_down_w_per_tick = gpu.ramp_down_w_per_s * tick_s
+    record.hysteresis_tick = in_ticks(gpu.ramp_down_hysteresis_ms / 1000.0, tick_s)
+    record.edp_decay = lag_decay(gpu.edp_time_constant_s, tick_s)
+    record.edp_max_w = (gpu.edp_factor - 1.0) * gpu.rated_power_w
+    record.edp_gain = record.edp_max_w / (gpu.rated_power_w - gpu.idle_power_w)
+
+
+def rack_law(rack: models.Rack, gpu: models.Gpu) -> dict[str, Any]:
+    """Coefficients of the PSU loss of one rack in its chosen form."""
+    rated_w = rack.psu_rated_w or 1.25 * rack_load_w(rack, gpu, gpu.rated_power_w)
+    if rack.psu_form == "table":
+        return loss_law(rated_w, (0.0, 0.0, 0.0), rack.psu_load_pu, rack.psu_efficiency)
+    if rack.psu_form == "offset":
+        eta = rack.psu_offset_efficiency
+        law = loss_law(1.0, (0.0, 0.0, 0.0), (), ())
+        law.update(loss_0_w=rack.psu_offset_w / eta, loss_1=1.0 / eta - 1.0)
+        return law
+    return loss_law(rated_w, (rack.psu_loss_a, rack.psu_loss_b, rack.psu_loss_c), (), ())
+
+
+def rack_load_w(rack: models.Rack, gpu: models.Gpu, gpu_power_w: float) -> float:
+    """Load on the PSU's output side of one rack at a given power per GPU, W."""
+    return rack.gpus_per_rack * gpu_power_w * (1.0 + rack.overhead_fraction) + rack.overhead_w
+
+
+def lower_rack(record: Any, rack: models.Rack, gpu: models.Gpu, bypass: bool, tick_s: float) -> None:
+    """Overhead, shelf store and PSU of a population; ``bypass`` for a trace measured at the rack inlet."""
+    fill(record, rack)
+    record.lane_count = rack.count
+    record.gpus = float(rack.gpus_per_rack)
+    law = loss_law(1.0, (0.0, 0.0, 0.0), (), ()) if bypass else rack_law(rack, gpu)
+    for name, value in law.items():
+        record[name] = value
+    if bypass:
+        record.overhead_w = 0.0
+        record.overhead_fraction = 0.0
+    record.store_charge_factor = rack.store_efficiency
+    record.store_discharge_factor = 1.0 / rack.store_efficiency
+    record.store_average_decay = lag_decay(rack.store_average_s, tick_s)
+    record.store_target_j = rack.store_soc_initial * rack.store_energy_j
+    record.store_recovery_per_s = 1.0 / rack.store_recovery_s
+
+
+def lower_node(record: Any, node: models.Distribution, parent: int) -> None:
+    """Losses of all units of a node together; they share their load evenly."""
+    record.parent_index = parent
+    record.rated_w = node.rated_power_w * node.count
+    law = loss_law(record.rated_w, (node.loss_a, node.loss_b, node.loss_c), node.load_pu, node.efficiency)
+    for name, value in law.items():
+        record[name] = value
+
+
+def lower_converter(record: Any, storage: models.Storage, share: float, tick_s: float) -> None:
+    """Rating, losses and response of a storage unit's converter."""
+    converter = storage.converter
+    assert converter is not None  # the checks of a scenario see to it
+    fill(record, converter)
+    record.kind = CHOICES["Storage.kind"][storage.kind]
+    record.fast = 1 if storage.role == "fast" else 0
+    record.limit_va = converter.apparent_power_va or converter.rated_power_w
+    record.limit_w = min(converter.rated_power_w, record.limit_va)
+    record.decay = lag_decay(converter.time_constant_s, tick_s)
+    record.ramp_w_per_tick = converter.ramp_w_per_s * tick_s
+    record.loss_0_w = converter.loss_a * converter.rated_power_w
+    record.loss_1 = converter.loss_b
+    record.loss_2_per_w = converter.loss_c / converter.rated_power_w
+    record.share = share
+
+
+def battery_strings(battery: models.Battery) -> float:
+    """Parallel strings, given or from the nominal energy; not rounded, so that a size can be swept."""
+    string_j = battery.cells_series * battery.cell_voltage_v * battery.cell_capacity_ah * 3600.0
+    return battery.strings or battery.energy_j / string_j
+
+
+def even_ocv_table(battery: models.Battery) -> NDArray[np.float64]:
+    """Cell OCV on an even SoC grid from 0 to 1: the table itself where it is even, else 1000 intervals."""
+    soc = np.asarray(battery.ocv_soc, dtype=np.float64)
+    ocv_v = np.asarray(battery.ocv_v, dtype=np.float64)
+    grid = np.linspace(0.0, 1.0, len(soc))
+    if np.allclose(soc, grid, rtol=0.0, atol=1e-9):
+        return ocv_v
+    return np.interp(np.linspace(0.0, 1.0, 1001), soc, ocv_v)
+
+
+def lower_battery(record: Any, battery: models.Battery, ocv_first: int, points: int, tick_s: float) -> None:
+    """Cells in series and parallel as one source behind one resistance."""
+    fill(record, battery)
+    strings = battery_strings(battery)
+    capacity_ah = strings * battery.cell_capacity_ah
+    record.capacity_as = capacity_ah * 3600.0
+    record.charge_per_tick = tick_s / record.capacity_as
+    record.current_per_soc_a = record.capacity_as / tick_s
+    record.series = float(battery.cells_series)
+    record.resistance_ohm = battery.cells_series / strings * battery.cell_resistance_ohm
+    record.per_ohm = reciprocal(record.resistance_ohm)
+    record.current_min_a = -battery.max_charge_c * capacity_ah
+    record.current_max_a = battery.max_discharge_c * capacity_ah
+    record.voltage_min_v = battery.cells_series * battery.cell_voltage_min_v
+    record.voltage_max_v = battery.cells_series * battery.cell_voltage_max_v
+    record.ocv_first = ocv_first
+    record.ocv_intervals = points - 1
+
+
+def lower_supercapacitor(record: Any, cell: models.Supercapacitor) -> None:
+    """Capacitance, resistance, leakage and energy limits."""
+    fill(record, cell)
+    span = cell.voltage_max_v**2 - cell.voltage_min_v**2
+    record.capacitance_core_f = cell.capacitance_f or 2.0 * cell.energy_j / span
+    record.two_per_farad = 2.0 / record.capacitance_core_f
+    record.resistance_ohm = cell.time_constant_s / record.capacitance_core_f
+    record.per_ohm = reciprocal(record.resistance_ohm)
+    record.voltage_least_v = 1e-6 * cell.voltage_max_v
+    record.leakage_per_s = 2.0 / cell.leakage_time_constant_s
+    record.energy_empty_j = 0.5 * record.capacitance_core_f * cell.voltage_min_v**2
+    record.energy_usable_j = 0.5 * record.capacitance_core_f * span
+    record.soc_per_j = 1.0 / record.energy_usable_j
+    record.energy_min_j = record.energy_empty_j + cell.soc_min * record.energy_usable_j
+    record.energy_max_j = record.energy_empty_j + cell.soc_max * record.energy_usable_j
+
+
+def lower_control(record: Any, control: models.Control, limits_w: tuple[float, float], tick_s: float) -> None:
+    """Periods in ticks and filters per control period; ``limits_w`` of slow and fast units together."""
+    fill(record, control)
+    period_s = control.period_s
+    record.period_tick = max(1, round(period_s / tick_s))
+    record.delay_tick = round(control.measurement_delay_s / tick_s)
+    record.average_count = round(control.average_s / period_s)
+    record.delay_first = 0
+    record.average_first = record.delay_tick + 1
+    record.ramp_up_w_per_period = control.ramp_up_w_per_s * period_s
+    record.ramp_down_w_per_period = control.ramp_down_w_per_s * period_s
+    record.split_decay = math.exp(-2.0 * math.pi * control.split_hz * period_s)
+    record.shape_decay = math.exp(-2.0 * math.pi * control.shape_hz * period_s)
+    record.slow_limit_w, record.fast_limit_w = limits_w
+
+
+def swing_matrix(grid: models.Grid, tick_s: float) -> NDArray[np.float64]:
+    """Exact step of the swing equation for a load held over the tick, shape (2, 3).
+
+    Rows: frequency, mechanical power; columns: frequency, mechanical power, load, all in pu. The matrix
+    exponential of the system augmented by its input, by scaling and squaring a Taylor series.
+    """
+    inertia = 2.0 * grid.inertia_s
+    governor = grid.governor_time_constant_s
+    system = np.array(
+        [
+            [-grid.damping / inertia, 1.0 / inertia, -1.0 / inertia],
+            [-1.0 / (grid.droop * governor), -1.0 / governor, 0.0],
+            [0.0, 0.0, 0.0],
+        ]
+    )
+    squarings = max(0, math.ceil(math.log2(max(1e-300, float(np.abs(system).sum()) * tick_s))) + 4)
+    step = system * (tick_s / 2.0**squarings)
+    total = np.eye(3)
+    term = np.eye(3)
+    for order in range(1, 20):
+        term = term @ step / order
+        total = total + term
+    for _ in range(squarings):
+        total = total @ total
+    return total[:2]
+
+
+def lower_grid(record: Any, grid: models.Grid, rated_w: float, tick_s: float) -> None:
+    """Source impedance, transformer and swing equation; ``rated_w`` is the contracted power."""
+    fill(record, grid)
+    impedance = 1.0 / grid.scr
+    record.base_va = rated_w
+    record.per_base = 1.0 / rated_w
+    record.resistance_pu = impedance / math.sqrt(1.0 + grid.x_over_r**2)
+    record.reactance_pu = record.resistance_pu * grid.x_over_r
+    record.impedance_squared = record.resistance_pu**2 + record.reactance_pu**2
+    record.reactive_per_watt = math.sqrt(1.0 - grid.power_factor**2) / grid.power_factor
+    transformer_va = grid.transformer_rated_va or rated_w
+    record.transformer_loss_0_w = grid.transformer_no_load_loss * transformer_va
+    record.transformer_loss_2_per_w = grid.transformer_load_loss / transformer_va
+    record.per_system = 1.0 / grid.system_power_w
+    matrix = swing_matrix(grid, tick_s)
+    record.swing_ff, record.swing_fm, record.swing_fp = matrix[0]
+    record.swing_mf, record.swing_mm, record.swing_mp = matrix[1]
+    record.events = len(grid.event)
+
+
+def lower_event(record: Any, event: models.GridEvent, tick_s: float) -> None:
+    """One row of the event table in whole ticks, at least one."""
+    fill(record, event)
+    record.start_tick = round(event.start_s / tick_s)
+    record.stop_tick = max(record.start_tick + 1, round((event.start_s + event.duration_s) / tick_s))

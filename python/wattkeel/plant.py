@@ -1,0 +1,413 @@
+"""The buffers of a site: parameters, state and outputs as flat numpy arrays that both engines step."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wattkeel import lowering
+from wattkeel._generated import dtypes, models
+from wattkeel.signals import distribution_order, signal_names
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wattkeel.scenario import Scenario
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+Records = Any  # a structured array seen as np.recarray
+
+LANE_ALIGNMENT = 8  # populations begin at a whole cache line of float64
+TILE_LANES = 256
+SCRATCH_ROWS = 12
+OFFSET_TICK, GPU_POWER_W, BELOW_FLOOR_TICK, OVERSHOOT_W, STORE_AVERAGE_W, STORE_ENERGY_J = range(6)
+
+
+class Plant(NamedTuple):
+    """Everything that a site is, as the kernels see it; members as in cpp/include/wattkeel/site.hpp."""
+
+    site: Records
+    job: Records
+    job_state: Records
+    gpu: Records
+    gpu_state: Records
+    rack: Records
+    node: Records
+    node_state: Records
+    cooling: Records
+    cooling_state: Records
+    generation: Records
+    generation_state: Records
+    converter: Records
+    converter_state: Records
+    battery: Records
+    battery_state: Records
+    supercapacitor: Records
+    supercapacitor_state: Records
+    control: Records
+    control_state: Records
+    grid: Records
+    grid_state: Records
+    grid_event: Records
+    record: Records
+    clock: Indices
+    lane: Floats
+    lane_id: Indices
+    table: Floats
+    trace_time: Floats
+    trace_value: Floats
+    level: Floats
+    generation_level: Floats
+    ring: Floats
+    unit_soc: Floats
+    node_load: Floats
+    node_input: Floats
+    node_loss: Floats
+    node_changed: Indices
+    signal: Floats
+    meter: Floats
+    meter_carry: Floats
+    bucket_low: Floats
+    bucket_high: Floats
+    bucket_total: Floats
+    scratch: Floats
+
+
+# What changes while a site is stepped: a snapshot is a copy of these.
+STATE_MEMBERS = (
+    "job_state", "gpu_state", "node_state", "cooling_state", "generation_state", "converter_state",
+    "battery_state", "supercapacitor_state", "control_state", "grid_state", "clock", "lane", "level", "ring",
+    "unit_soc", "signal", "meter", "meter_carry", "bucket_low", "bucket_high", "bucket_total",
+)  # fmt: skip
+
+
+class ChunkBuffers(NamedTuple):
+    """What one call of ``advance`` fills; members as in cpp/include/wattkeel/site.hpp."""
+
+    keep: Indices
+    full: Floats
+    envelope: Floats
+    event_index: Indices
+    event_value: Floats
+    tally: Indices
+
+
+def records(dtype: np.dtype[Any], count: int) -> Records:
+    """``count`` zeroed records of a core struct."""
+    return np.zeros(count, dtype=dtype).view(np.recarray)
+
+
+class TracePool:
+    """Times and values of all replayed traces, one after another."""
+
+    def __init__(self) -> None:
+        self.time: list[Floats] = []
+        self.value: list[Floats] = []
+        self.rows = 0
+        self.values = 0
+
+    def add(self, record: Any, time_tick: Floats, value: Floats, linear: bool, repeat: bool) -> None:
+        """Append a trace and note its place in ``record``."""
+        record.trace_first = self.rows
+        record.trace_rows = len(time_tick)
+        record.trace_value_first = self.values
+        record.trace_linear = 1 if linear else 0
+        record.trace_repeat_core = 1 if repeat else 0
+        self.time.append(np.ascontiguousarray(time_tick, dtype=np.float64))
+        self.value.append(np.ascontiguousarray(value, dtype=np.float64).reshape(-1))
+        self.rows += len(time_tick)
+        self.values += value.size
+
+    def arrays(self) -> tuple[Floats, Floats]:
+        """The pools; never empty, so that a kernel always gets an address."""
+        if not self.time:
+            return np.zeros(1), np.zeros(1)
+        return np.concatenate(self.time), np.concatenate(self.value)
+
+
+def rack_bounds(model: models.ScenarioModel, scenario: Scenario) -> dict[str, tuple[float, float]]:
+    """Largest PSU output and inlet power of one rack of every population, W."""
+    bounds = {}
+    for name, rack in model.rack.items():
+        gpu = model.gpu[rack.gpu]
+        job = model.workload[rack.workload]
+        if job.kind == "trace":
+            peak_w = float(scenario.traces[f"workload.{rack.workload}"].power_w.max()) / job.trace_gpus
+        else:
+            peak_w = max(job.compute_pu, job.communication_pu, job.checkpoint_pu) * gpu.rated_power_w
+        floor_w = gpu.percent_tmp_floor / 100.0 * gpu.rated_power_w
+        gpu_w = min(max(peak_w, floor_w, gpu.idle_power_w), max(gpu.cap_w, gpu.idle_power_w))
+        if job.kind == "trace" and job.trace_boundary == "rack":
+            bounds[name] = (rack.gpus_per_rack * gpu_w, rack.gpus_per_rack * gpu_w)
+            continue
+        load_w = lowering.rack_load_w(rack, gpu, gpu_w)
+        bounds[name] = (load_w, load_w + lowering.apply_law(lowering.rack_law(rack, gpu), load_w))
+    return bounds
+
+
+def peak_load_w(scenario: Scenario) -> float:
+    """Load of the site bus when all racks draw their steady maximum at once, W; sizes defaults only."""
+    model = scenario.model
+    inlet = rack_bounds(model, scenario)
+    order = distribution_order(model)
+    load = dict.fromkeys(order, 0.0)
+    bus_w = 0.0
+    it_w = 0.0
+    for name, rack in model.rack.items():
+        power = rack.count * inlet[name][1]
+        it_w += power
+        if rack.feeds_from in load:
+            load[rack.feeds_from] += power
+        else:
+            bus_w += power
+    for name in order:
+        node = model.distribution[name]
+        rated_w = node.rated_power_w * node.count
+        law = lowering.loss_law(
+            rated_w, (node.loss_a, node.loss_b, node.loss_c), node.load_pu, node.efficiency
+        )
+        power = load[name] + lowering.apply_law(law, load[name])
+        if node.feeds_from in load:
+            load[node.feeds_from] += power
+        else:
+            bus_w += power
+    cooling = model.cooling
+    return bus_w + cooling.fixed_w + (cooling.proportional + cooling.lagged) * it_w
+
+
+def site_rated_w(scenario: Scenario) -> float:
+    """Contracted power: as given, else 1.25 times the largest load, W."""
+    return scenario.model.grid.rated_power_w or 1.25 * peak_load_w(scenario)
+
+
+def rounding_magic(bound: float) -> float:
+    """1.5 * 2^52 quanta, the quantum being small enough for ``bound`` and large enough for exact sums.
+
+    With 2^e >= bound the quantum is 2^(e-50): a sum stays below 2^53 quanta as long as it stays below
+    8 bound, and one value is rounded by at most 2^-51 of the bound.
+    """
+    exponent = math.ceil(math.log2(max(bound, 1e-6)))
+    return float(1.5 * 2.0**52 * 2.0 ** (exponent - 50))
+
+
+def _lower_site(scenario: Scenario) -> Records:
+    model = scenario.model
+    site = records(dtypes.SiteParams, 1)
+    lowering.fill(site[0], model.simulation)
+    bounds = rack_bounds(model, scenario)
+    power_w = 0.0
+    energy_j = 0.0
+    for name, rack in model.rack.items():
+        gpu = model.gpu[rack.gpu]
+        peak_w = bounds[name][1] + rack.gpus_per_rack * (gpu.edp_factor - 1.0) * gpu.rated_power_w * 2.0
+        power_w += rack.count * (peak_w + rack.store_power_w)
+        energy_j += rack.count * rack.store_energy_j
+    site[0].power_round_w = rounding_magic(2.0 * power_w)
+    site[0].energy_round_j = rounding_magic(max(1.0, 2.0 * energy_j))
+    return site
+
+
+def _lower_jobs(scenario: Scenario, pool: TracePool) -> tuple[Records, Records, int]:
+    model = scenario.model
+    tick_s = model.simulation.tick_s
+    job = records(dtypes.JobParams, len(model.workload))
+    state = records(dtypes.JobState, len(model.workload))
+    levels = 0
+    for j, (name, parameters) in enumerate(model.workload.items()):
+        lowering.lower_job(job[j], parameters, j, tick_s)
+        lowering.start_job(state[j], job[j])
+        if parameters.kind != "trace":
+            continue
+        trace = scenario.traces[f"workload.{name}"]
+        linear = parameters.trace_interpolation == "linear"
+        pool.add(job[j], trace.time_s / tick_s, trace.power_w, linear, parameters.trace_repeat)
+        job[j].trace_columns_count = trace.power_w.shape[1]
+        job[j].trace_level_first = levels
+        job[j].trace_offset_tick = lowering.in_ticks(parameters.trace_start_s, tick_s)
+        job[j].trace_length_tick = trace.length_s / tick_s
+        levels += trace.power_w.shape[1]
+    return job, state, levels
+
+
+def _lower_racks(scenario: Scenario) -> dict[str, Any]:
+    model = scenario.model
+    tick_s = model.simulation.tick_s
+    jobs = list(model.workload)
+    nodes = distribution_order(model)
+    gpu = records(dtypes.GpuParams, len(model.rack))
+    gpu_state = records(dtypes.GpuState, len(model.rack))
+    rack = records(dtypes.RackParams, len(model.rack))
+    lanes = 0
+    for r, parameters in enumerate(model.rack.values()):
+        job = model.workload[parameters.workload]
+        bypass = job.kind == "trace" and job.trace_boundary == "rack"
+        lowering.lower_gpu(gpu[r], model.gpu[parameters.gpu], tick_s)
+        gpu_state[r].cap_w = model.gpu[parameters.gpu].cap_w
+        lowering.lower_rack(rack[r], parameters, model.gpu[parameters.gpu], bypass, tick_s)
+        rack[r].first_lane = lanes
+        rack[r].job_index = jobs.index(parameters.workload)
+        rack[r].node_index = nodes.index(parameters.feeds_from) if parameters.feeds_from in nodes else -1
+        rack[r].trace_scale = 1.0 / job.trace_gpus if job.kind == "trace" else 0.0
+        lanes += -(-parameters.count // LANE_ALIGNMENT) * LANE_ALIGNMENT
+    lane = np.zeros((len(dtypes.LANE_STATE), lanes))
+    lane_id = np.zeros(lanes, dtype=np.int64)
+    ids = 0
+    for r in range(len(rack)):
+        part = slice(rack[r].first_lane, rack[r].first_lane + rack[r].lane_count)
+        lane_id[part] = np.arange(ids, ids + rack[r].lane_count)
+        ids += rack[r].lane_count
+        lane[GPU_POWER_W, part] = gpu[r].idle_power_w
+        lane[BELOW_FLOOR_TICK, part] = gpu[r].hysteresis_tick + 1.0
+        lane[STORE_ENERGY_J, part] = rack[r].store_target_j
+    return {"gpu": gpu, "gpu_state": gpu_state, "rack": rack, "lane": lane, "lane_id": lane_id}
+
+
+def _lower_nodes(model: models.ScenarioModel) -> dict[str, Any]:
+    order = distribution_order(model)
+    node = records(dtypes.NodeParams, len(order))
+    for i, name in enumerate(order):
+        parent = model.distribution[name].feeds_from
+        lowering.lower_node(node[i], model.distribution[name], order.index(parent) if parent in order else -1)
+    return {
+        "node": node,
+        "node_state": records(dtypes.NodeState, len(order)),
+        "node_load": np.zeros(len(order)),
+        "node_input": np.zeros(len(order)),
+        "node_loss": np.zeros(len(order)),
+        "node_changed": np.zeros(len(order), dtype=np.int64),
+    }
+
+
+def _lower_generation(scenario: Scenario, pool: TracePool) -> tuple[Records, Records]:
+    model = scenario.model
+    tick_s = model.simulation.tick_s
+    generation = records(dtypes.GenerationParams, len(model.generation))
+    for g, (name, parameters) in enumerate(model.generation.items()):
+        trace = scenario.traces[f"generation.{name}"]
+        value = trace.power_w[:, :1]
+        linear = parameters.trace_interpolation == "linear"
+        pool.add(generation[g], trace.time_s / tick_s, value, linear, parameters.trace_repeat)
+        measured_w = parameters.trace_rated_power_w or float(value.max())
+        generation[g].scale = parameters.rated_power_w / measured_w
+        generation[g].trace_offset_tick = lowering.in_ticks(parameters.trace_start_s, tick_s)
+        generation[g].trace_length_tick = trace.length_s / tick_s
+    return generation, records(dtypes.GenerationState, len(model.generation))
+
+
+def role_limits(storage: Sequence[models.Storage]) -> dict[str, float]:
+    """Rated power of all slow and of all fast units, W."""
+    limits = {"slow": 0.0, "fast": 0.0}
+    for unit in storage:
+        assert unit.converter is not None  # the checks of a scenario see to it
+        limits[unit.role] += unit.converter.rated_power_w
+    return limits
+
+
+def _lower_storage(model: models.ScenarioModel) -> dict[str, Any]:
+    tick_s = model.simulation.tick_s
+    units = list(model.storage.values())
+    limits = role_limits(units)
+    out: dict[str, Any] = {
+        "converter": records(dtypes.ConverterParams, len(units)),
+        "converter_state": records(dtypes.ConverterState, len(units)),
+        "battery": records(dtypes.BatteryParams, len(units)),
+        "battery_state": records(dtypes.BatteryState, len(units)),
+        "supercapacitor": records(dtypes.SupercapacitorParams, len(units)),
+        "supercapacitor_state": records(dtypes.SupercapacitorState, len(units)),
+        "unit_soc": np.zeros(len(units)),
+    }
+    tables: list[Floats] = []
+    points = 0
+    for u, unit in enumerate(units):
+        assert unit.converter is not None
+        share = unit.converter.rated_power_w / limits[unit.role]
+        lowering.lower_converter(out["converter"][u], unit, share, tick_s)
+        out["converter_state"][u].override_w = math.nan
+        if unit.battery is not None:
+            table = lowering.even_ocv_table(unit.battery)
+            lowering.lower_battery(out["battery"][u], unit.battery, points, len(table), tick_s)
+            tables.append(table)
+            points += len(table)
+            out["battery_state"][u].soc = unit.battery.soc_initial
+            out["unit_soc"][u] = unit.battery.soc_initial
+        elif unit.supercapacitor is not None:
+            cell = out["supercapacitor"][u]
+            lowering.lower_supercapacitor(cell, unit.supercapacitor)
+            start = unit.supercapacitor.soc_initial
+            out["supercapacitor_state"][u].energy_j = cell.energy_empty_j + start * cell.energy_usable_j
+            out["unit_soc"][u] = start
+    out["table"] = np.concatenate(tables) if tables else np.zeros(1)
+    return out
+
+
+def _lower_bus(scenario: Scenario) -> dict[str, Any]:
+    model = scenario.model
+    tick_s = model.simulation.tick_s
+    cooling = records(dtypes.CoolingParams, 1)
+    lowering.fill(cooling[0], model.cooling)
+    cooling[0].decay = lowering.lag_decay(model.cooling.time_constant_s, tick_s)
+    control = records(dtypes.ControlParams, 1)
+    limits = role_limits(list(model.storage.values()))
+    lowering.lower_control(control[0], model.control, (limits["slow"], limits["fast"]), tick_s)
+    grid = records(dtypes.GridParams, 1)
+    lowering.lower_grid(grid[0], model.grid, site_rated_w(scenario), tick_s)
+    event = records(dtypes.GridEvent, len(model.grid.event))
+    for j, parameters in enumerate(model.grid.event):
+        lowering.lower_event(event[j], parameters, tick_s)
+    grid_state = records(dtypes.GridState, 1)
+    grid_state[0].event_voltage_pu = 1.0
+    ring = np.zeros(int(control[0].delay_tick + 1 + max(1, control[0].average_count)))
+    return {
+        "cooling": cooling, "cooling_state": records(dtypes.CoolingState, 1),
+        "control": control, "control_state": records(dtypes.ControlState, 1), "ring": ring,
+        "grid": grid, "grid_state": grid_state, "grid_event": event,
+    }  # fmt: skip
+
+
+def build_plant(scenario: Scenario, envelope_tick: int) -> Plant:
+    """All buffers of a site in their state before the first tick.
+
+    Parameters
+    ----------
+    scenario
+        Checked scenario.
+    envelope_tick
+        Length of the finest envelope bucket, ticks.
+    """
+    pool = TracePool()
+    job, job_state, levels = _lower_jobs(scenario, pool)
+    generation, generation_state = _lower_generation(scenario, pool)
+    record = records(dtypes.RecordParams, 1)
+    record[0].envelope_tick = envelope_tick
+    trace_time, trace_value = pool.arrays()
+    signals = len(signal_names(scenario.model))
+    return Plant(
+        site=_lower_site(scenario), job=job, job_state=job_state,
+        generation=generation, generation_state=generation_state, record=record,
+        clock=np.zeros(2, dtype=np.int64), trace_time=trace_time, trace_value=trace_value,
+        level=np.zeros(max(1, levels)), generation_level=np.zeros(1),
+        signal=np.zeros(signals), meter=np.zeros(signals), meter_carry=np.zeros(signals),
+        bucket_low=np.zeros(signals), bucket_high=np.zeros(signals), bucket_total=np.zeros(signals),
+        scratch=np.zeros((SCRATCH_ROWS, TILE_LANES)),
+        **_lower_racks(scenario), **_lower_nodes(scenario.model), **_lower_storage(scenario.model),
+        **_lower_bus(scenario),
+    )  # fmt: skip
+
+
+def build_chunk(
+    keep: Sequence[int], signals: int, ticks: int, envelope_tick: int, events: int
+) -> ChunkBuffers:
+    """Output buffers for at most ``ticks`` ticks and ``events`` events."""
+    buckets = ticks // envelope_tick + 2
+    return ChunkBuffers(
+        keep=np.asarray(keep, dtype=np.int64),
+        full=np.zeros((ticks, len(keep))),
+        envelope=np.zeros((buckets, 3, signals)),
+        event_index=np.zeros((events, 4), dtype=np.int64),
+        event_value=np.zeros((events, 2)),
+        tally=np.zeros(4, dtype=np.int64),
+    )

@@ -1,0 +1,164 @@
+"""Quadratic fits of loss curves that are published in another form.
+
+The engine's converters, and its PSUs in the quadratic form, lose ``a + b x + c x^2`` per unit of rating,
+with ``x`` the output per unit of rating and no negative coefficient. Some curves are published as
+efficiencies at a few loads, or in forms that depend on the direction of the power. This module turns those
+into the quadratic form and says how well that works; the presets quote the result, and a test keeps the two
+together.
+
+``python -m wattkeel.presets.fit_losses`` prints all fits. It is deterministic and needs only numpy.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wattkeel.presets.catalogue import read_preset
+
+Array = NDArray[np.float64]
+
+# Loads at which a converter's curve is compared: the lowest twentieth is left out, because a relative error
+# there means little power, and because the exponential term of the Sinamics form lives there.
+CONVERTER_LOAD_PU: Array = np.arange(5, 101, dtype=np.float64) / 100.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossFit:
+    """A fitted loss curve, per unit of rating.
+
+    Parameters
+    ----------
+    loss_a, loss_b, loss_c
+        Constant, proportional and square loss. [pu]
+    loss_residual
+        Largest error of the loss over the fitted loads. [pu]
+    efficiency_residual
+        Largest error of the efficiency ``x / (x + loss)`` over the fitted loads. [1]
+    """
+
+    loss_a: float
+    loss_b: float
+    loss_c: float
+    loss_residual: float
+    efficiency_residual: float
+
+
+def fit_quadratic(load_pu: Array, loss_pu: Array, weight: Array) -> LossFit:
+    """Fit ``a + b x + c x^2`` with ``a, b, c >= 0`` by weighted least squares.
+
+    A least-squares problem of three non-negative unknowns has its solution on one of eight faces: each subset
+    of the unknowns is solved freely, and the best solution without a negative coefficient wins. This needs no
+    iteration, so that the result is the same everywhere.
+
+    Parameters
+    ----------
+    load_pu, loss_pu
+        Loads and losses, shape (n,). [pu]
+    weight
+        Weight of each loss error, shape (n,).
+
+    Returns
+    -------
+    LossFit
+        Coefficients and largest errors.
+    """
+    powers = np.vander(load_pu, 3, increasing=True)
+    best = np.zeros(3)
+    best_error = float(np.sum((weight * loss_pu) ** 2))
+    for size in (1, 2, 3):
+        for chosen in itertools.combinations(range(3), size):
+            columns = list(chosen)
+            solution, *_ = np.linalg.lstsq(powers[:, columns] * weight[:, None], loss_pu * weight, rcond=None)
+            trial = np.zeros(3)
+            trial[columns] = solution
+            error = float(np.sum((weight * (powers @ trial - loss_pu)) ** 2))
+            if np.all(trial >= 0.0) and error < best_error:
+                best, best_error = trial, error
+    fitted_pu = powers @ best
+    efficiency_error = load_pu / (load_pu + fitted_pu) - load_pu / (load_pu + loss_pu)
+    return LossFit(
+        loss_a=float(best[0]),
+        loss_b=float(best[1]),
+        loss_c=float(best[2]),
+        loss_residual=float(np.max(np.abs(fitted_pu - loss_pu))),
+        efficiency_residual=float(np.max(np.abs(efficiency_error))),
+    )
+
+
+def fit_psu(table: str) -> LossFit:
+    """Fit the efficiency points of the rack preset ``table``.
+
+    The weights turn loss errors into efficiency errors (``d eta = eta^2/x d loss``), because an efficiency is
+    what the label states.
+    """
+    values = read_preset("rack", table).values
+    load_pu = np.asarray(values["psu_load_pu"], dtype=np.float64)
+    efficiency = np.asarray(values["psu_efficiency"], dtype=np.float64)
+    return fit_quadratic(load_pu, load_pu / efficiency - load_pu, efficiency**2 / load_pu)
+
+
+def sinamics_loss(load_pu: Array) -> Array:
+    """Sinamics S120: ``k0 (1 - exp(-m0 p)) + k1 p + k2 p^2`` (Schimpe 2018 through simses 2.1.1)."""
+    constant_pu: Array = 0.00601144 * (1.0 - np.exp(-97.0 * load_pu))
+    return constant_pu + 0.00863612 * load_pu + 0.01195589 * load_pu**2
+
+
+def notton_loss(load_pu: Array, constant: float, square: float, *, charge: bool) -> Array:
+    """AC-side loss of the form ``eta = p/(p + P0 + K p^2)``, which simses applies to both directions.
+
+    Discharging takes ``p/eta`` from the battery, so that ``P0 + K p^2`` is lost; charging brings ``eta p``,
+    so that ``p (1 - eta)`` is lost.
+    """
+    loss_pu: Array = constant + square * load_pu**2
+    return load_pu * loss_pu / (load_pu + loss_pu) if charge else loss_pu
+
+
+def fit_two_directions(charge: tuple[float, float], discharge: tuple[float, float]) -> LossFit:
+    """One curve for a converter whose field data have a curve of the Notton form per direction."""
+    load_pu = np.concatenate([CONVERTER_LOAD_PU, CONVERTER_LOAD_PU])
+    loss_pu = np.concatenate(
+        [
+            notton_loss(CONVERTER_LOAD_PU, *charge, charge=True),
+            notton_loss(CONVERTER_LOAD_PU, *discharge, charge=False),
+        ]
+    )
+    return fit_quadratic(load_pu, loss_pu, np.ones_like(load_pu))
+
+
+def fit_sinamics() -> LossFit:
+    """Fit the Sinamics S120 curve between 5 % and 100 % of rating."""
+    return fit_quadratic(CONVERTER_LOAD_PU, sinamics_loss(CONVERTER_LOAD_PU), np.ones_like(CONVERTER_LOAD_PU))
+
+
+# (kind, preset that quotes the fit) -> fit. Field coefficients: Foerstl, IRES 2020, through simses 2.1.1.
+FITS: dict[tuple[str, str], Callable[[], LossFit]] = {
+    ("rack", "psu-80plus-titanium-quadratic"): lambda: fit_psu("psu-80plus-titanium"),
+    ("rack", "psu-80plus-ruby-quadratic"): lambda: fit_psu("psu-80plus-ruby"),
+    ("converter", "sinamics-s120"): fit_sinamics,
+    ("converter", "sungrow-sc1000tl"): lambda: fit_two_directions(
+        charge=(0.007701864, 0.017290859), discharge=(0.00551158, 0.018772838)
+    ),
+    ("converter", "bonfiglioli-field"): lambda: fit_two_directions(
+        charge=(0.00195, 0.01349), discharge=(0.00292, 0.03609)
+    ),
+}
+
+
+def main() -> None:
+    """Print every fit with its largest errors."""
+    for (kind, name), fit in FITS.items():
+        result = fit()
+        print(
+            f"{kind}/{name}: a {result.loss_a:.6f}, b {result.loss_b:.6f}, c {result.loss_c:.6f} pu; "
+            f"largest error {result.loss_residual:.6f} pu of loss, "
+            f"{100.0 * result.efficiency_residual:.2f} points of efficiency"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,234 @@
+"""Tables of the page: verdicts, events, energy, storage work, provenance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from wattkeel.report.interface import EventLike, FindingLike, ResultLike
+from wattkeel.report.markup import clock, duration, fixed, is_long, number, quantity, scaling, table, text
+from wattkeel.report.panels import signal_names, storage_units
+from wattkeel.report.series import Reader
+from wattkeel.summary import nominal_energy_j
+
+#: Verdict -> (order, word); the style sheet colours by the verdict's name.
+VERDICTS: dict[str, tuple[int, str]] = {
+    "fail": (0, "✕ FAIL"),
+    "marginal": (1, "≈ MARGINAL"),
+    "pass": (2, "✓ PASS"),
+    "not_evaluated": (3, "– NOT EVALUATED"),
+}
+#: Events listed openly, and listed at all.
+EVENTS_OPEN, EVENTS_LISTED = 200, 2_000
+#: Longest note of a finding that is shown openly.
+NOTE_OPEN = 90
+
+
+def plain_name(name: str) -> str:
+    """A name of the program as words."""
+    return name.replace("_", " ")
+
+
+def link(source: str) -> str:
+    """A source as a link when it is one, else as text."""
+    parts = urlsplit(source) if source.startswith(("https://", "http://")) else None
+    if parts is None or not parts.netloc:
+        return text(source)
+    return f'<a href="{text(source)}" rel="noreferrer noopener">{text(parts.netloc)}</a>'
+
+
+def jump(time_s: float, half_s: float, label: str) -> str:
+    """A button that shows a time in the charts; plain text in print."""
+    return (
+        f'<button type="button" class="jump" data-time="{time_s!r}" data-half="{half_s!r}" '
+        f'title="Show this moment in the charts">{text(label)}</button>'
+    )
+
+
+def half_width_s(finding: FindingLike) -> float:
+    """Half of the time that the charts show around the worst moment of a finding [s]."""
+    return min(max(3.0, 1.5 * (finding.duration_s or 0.0)), 15.0)
+
+
+def _side(column: int) -> str:
+    """Class of a cell of the findings: value, limit and margin are numbers."""
+    return ' class="n"' if column in (2, 3, 4) else ""
+
+
+def _how(finding: FindingLike) -> str:
+    """Method and note; a long note is folded, but never the reason why there is no verdict."""
+    note = text(finding.note)
+    if len(finding.note) > NOTE_OPEN and finding.verdict != "not_evaluated":
+        note = f'<details class="noprint"><summary>readings and notes</summary>{note}</details>'
+    return f"{text(finding.method)}<small>{note}</small>"
+
+
+def _finding_row(finding: FindingLike, long_run: bool) -> str:
+    _, word = VERDICTS.get(finding.verdict, (9, finding.verdict))
+    finite = [abs(x) for x in (finding.limit, finding.value) if x is not None and math.isfinite(x)]
+    like = max(finite, default=0.0)
+    margin = "–" if finding.margin is None else f"{number(100 * finding.margin, 3)} %"
+    when = "–"
+    if finding.time_s is not None and math.isfinite(finding.time_s):
+        when = jump(float(finding.time_s), half_width_s(finding), clock(finding.time_s, long_run=long_run))
+        if finding.duration_s:
+            when += f"<small>beyond the limit for {text(duration(finding.duration_s))}</small>"
+    date = f'<span class="date">{text(finding.date)}</span>'
+    cells = (
+        f"<b>{text(plain_name(finding.rule))}</b><small>{text(finding.profile)}</small>",
+        f'<span class="verdict">{text(word)}</span>',
+        text(quantity(finding.value, finding.unit, like=like)),
+        text(quantity(finding.limit, finding.unit, like=like)),
+        text(margin),
+        when,
+        f"{text(finding.status)} {date}<small>{link(finding.source)}</small>",
+        _how(finding),
+    )
+    joined = "".join(f"<td{_side(i)}>{cell}</td>" for i, cell in enumerate(cells))
+    return f'<tr class="v-{text(finding.verdict)}">{joined}</tr>'
+
+
+def _settling(result: ResultLike) -> str:
+    settle_s = getattr(getattr(result.scenario.model, "compliance", None), "settle_s", 0.0)
+    return f"Rules are judged from {text(duration(settle_s))} on. " if settle_s > 0 else ""
+
+
+def _printed_notes(findings: list[FindingLike]) -> str:
+    """Long notes for paper, where nothing can be unfolded."""
+    items = [
+        f"<li><b>{text(plain_name(f.rule))}</b>: {text(f.note)}</li>"
+        for f in findings
+        if len(f.note) > NOTE_OPEN and f.verdict != "not_evaluated"
+    ]
+    return f'<div class="paper"><h3>Readings and notes</h3><ul>{"".join(items)}</ul></div>' if items else ""
+
+
+def verdict_table(result: ResultLike) -> str:
+    """The findings, worst first; those that could not be evaluated last, with the reason."""
+    if not result.findings:
+        return "<p>No connection rule was checked: the scenario names no compliance profile.</p>"
+    order = sorted(result.findings, key=lambda f: VERDICTS.get(f.verdict, (9, ""))[0])
+    head = ("Rule", "Verdict", "Value", "Limit", "Margin", "Worst at", "Standing of the rule", "How computed")
+    heads = "".join(f'<th scope="col"{_side(i)}>{h}</th>' for i, h in enumerate(head))
+    rows = "".join(_finding_row(finding, is_long(result)) for finding in order)
+    return (
+        f'<div class="scroll"><table class="findings"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody>'
+        f'</table></div><p class="hint">{_settling(result)}A verdict is this model’s reading of a rule, not '
+        "a certificate. “Not evaluated” is never a pass. Margin: share of the limit left. “Marginal”: "
+        "admissible readings of the rule disagree, or the margin is below the resolution.</p>"
+        + _printed_notes(order)
+    )
+
+
+def _event_rows(events: list[EventLike], long_run: bool) -> Iterator[tuple[str, ...]]:
+    for event in events:
+        half_s = min(max(1.0, 1.5 * (event.duration_s or 0.0)), 600.0)
+        yield (
+            jump(event.time_s, half_s, clock(event.time_s, long_run=long_run)),
+            text(plain_name(event.kind)),
+            text(event.place),
+            text(quantity(event.value, event.unit, like=event.limit)),
+            text(quantity(event.limit, event.unit, like=event.limit)),
+            text(duration(event.duration_s)),
+        )
+
+
+def event_table(result: ResultLike) -> str:
+    """Events in time; long lists are counted by kind and place, and folded."""
+    events = list(result.events)
+    if not events:
+        return "<p>No events.</p>"
+    head = ("Time", "Kind", "Place", "Value", "Limit", "Duration")
+    if len(events) <= EVENTS_OPEN:
+        return table(head, _event_rows(events, is_long(result)), numeric=(3, 4, 5))
+    groups: dict[tuple[str, str], list[EventLike]] = {}
+    for event in events:
+        groups.setdefault((event.kind, event.place), []).append(event)
+    counted = (
+        (
+            text(plain_name(kind)),
+            text(place),
+            str(len(members)),
+            text(clock(members[0].time_s, long_run=is_long(result))),
+            text(clock(members[-1].time_s, long_run=is_long(result))),
+            text(duration(sum(member.duration_s or 0.0 for member in members))),
+        )
+        for (kind, place), members in sorted(groups.items())
+    )
+    listed = events[:EVENTS_LISTED]
+    short = f", the first {len(listed)} of them" if len(listed) < len(events) else ""
+    return (
+        table(("Kind", "Place", "Count", "First", "Last", "Total duration"), counted, numeric=(2, 3, 4, 5))
+        + f'<details class="noprint"><summary>All {len(events)} events{short}</summary>'
+        + table(head, _event_rows(listed, is_long(result)), numeric=(3, 4, 5))
+        + "</details>"
+    )
+
+
+def ledger_table(result: ResultLike) -> str:
+    """The energy balance with shares of the energy that passed, and the residual."""
+    ledger = result.ledger
+    factor, unit = scaling(ledger.through_j, "J")
+    groups = (("source", "Sources"), ("load", "Loads"), ("loss", "Losses"), ("stored", "Stored (gain)"))
+    rows: list[str] = []
+
+    def line(name: str, energy_j: float, kind: str = "") -> str:
+        share = f"{100 * energy_j / ledger.through_j:.3f} %".replace("-", "−") if ledger.through_j else "–"
+        shown = fixed(energy_j * factor, ledger.through_j * factor, 5)
+        cells = f'<td>{text(name)}</td><td class="n">{shown}</td><td class="n">{share}</td>'
+        return f'<tr class="{kind}">{cells}</tr>' if kind else f"<tr>{cells}</tr>"
+
+    for group, label in groups:
+        members = [entry for entry in ledger.entries if entry.group == group]
+        if members:
+            rows.append(line(label, math.fsum(entry.energy_j for entry in members), "sum"))
+            rows.extend(line(entry.name, entry.energy_j) for entry in members)
+    residual = f"{ledger.residual_j:.3g} J ({ledger.residual_relative:.2g} of the energy that passed)"
+    return (
+        '<div class="scroll"><table class="ledger"><thead><tr><th scope="col">Entry</th><th '
+        f'scope="col" class="n">{unit}</th>'
+        f'<th scope="col" class="n">Share</th></tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+        '<p class="hint">Sources = loads + losses + stored. Residual of the balance: '
+        f"<b>{text(residual)}</b>. "
+        "Storage cells count as a source, negative when they end fuller than they began.</p>"
+    )
+
+
+def _storage_row(result: ResultLike, unit: str, capacity_j: float) -> list[str]:
+    power = Reader(result, f"storage.{unit}.power_w")
+    soc = Reader(result, f"storage.{unit}.soc")
+    losses = [Reader(result, f"storage.{unit}.{part}_loss_w") for part in ("cell", "converter")]
+    out_j, in_j = (power.integral(+1), power.integral(-1)) if power else (math.nan, math.nan)
+    low, high = power.extremes() if power else (math.nan, math.nan)
+    least, most = (100 * x for x in soc.extremes()) if soc else (math.nan, math.nan)
+    end = 100 * float(soc.levels[0].mean[-1]) if soc else math.nan
+    return [
+        unit,
+        quantity(capacity_j, "J"),
+        quantity(out_j, "J"),
+        quantity(in_j, "J"),
+        number((out_j + in_j) / 2 / capacity_j, 3),
+        f"{least:.2f}–{most:.2f} %" if soc else "–",
+        f"{end:.2f} %" if soc else "–",
+        f"{quantity(max(high, 0.0), 'W', digits=3)} / {quantity(max(-low, 0.0), 'W', digits=3)}",
+        " + ".join(quantity(loss.integral(), "J", digits=3) if loss else "–" for loss in losses),
+    ]
+
+
+def storage_table(result: ResultLike) -> str:
+    """What each storage unit did: throughput, cycles, range of the state of charge, peaks, losses."""
+    units = storage_units(signal_names(result))
+    if not units:
+        return "<p>The site has no storage.</p>"
+    head = "Unit|Nominal energy|Delivered|Absorbed|Full cycles|SoC range|SoC at end|Peak out / in"
+    head += "|Loss: cells + converter"
+    rows = []
+    for unit in units:
+        capacity_j = nominal_energy_j(result.scenario.model.storage[unit]) or math.nan
+        rows.append([text(cell) for cell in _storage_row(result, unit, capacity_j)])
+    hint = (
+        '<p class="hint">Energies at the terminals of the converter. Full cycles: equivalent, half the '
+        "throughput over the nominal energy.</p>"
+    )
+    return table(head.split("|"), rows, numeric=range(1, 9)) + hint

@@ -1,0 +1,181 @@
+"""Charts as plain SVG: for paper and for browsers without scripts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from wattkeel.report.interface import Array
+from wattkeel.report.markup import LONG_RUN_S, text
+from wattkeel.report.panels import Panel
+from wattkeel.report.series import Band
+from wattkeel.report.spectrum import BANDS, Spectrum
+
+#: Most buckets that a still chart draws.
+POINTS = 560
+WIDTH, LEFT, RIGHT, TOP, BOTTOM = 900.0, 62.0, 12.0, 20.0, 34.0
+
+
+def ticks(low: float, high: float, count: int) -> list[float]:
+    """Round values (1, 2 or 5 times a power of ten apart) within a range."""
+    if not high > low:
+        return [low]
+    raw = (high - low) / max(count, 1)
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(m * power for m in (1, 2, 5, 10) if m * power >= raw * (1 - 1e-9))
+    first = math.ceil(low / step - 1e-9)
+    return [k * step for k in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def label(value: float, step: float) -> str:
+    """A tick's value with as many decimals as the step needs."""
+    decimals = max(0, -math.floor(math.log10(step) + 1e-9)) if step > 0 else 0
+    return f"{value:.{decimals}f}".replace("-", "−")
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """Area of a chart: maps values to the picture, and draws the axes."""
+
+    height: float
+    x: tuple[float, float]
+    y: tuple[float, float]
+
+    def at_x(self, value: Array | float) -> Array:
+        share = (np.asarray(value) - self.x[0]) / (self.x[1] - self.x[0])
+        return np.asarray(LEFT + share * (WIDTH - LEFT - RIGHT))
+
+    def at_y(self, value: Array | float) -> Array:
+        share = (np.asarray(value) - self.y[0]) / (self.y[1] - self.y[0])
+        return np.asarray(self.height - BOTTOM - share * (self.height - TOP - BOTTOM))
+
+    def axes(self, x_marks: list[tuple[float, str]], y_marks: list[tuple[float, str]], x_name: str) -> str:
+        base, parts = self.height - BOTTOM, []
+        for value, words in y_marks:
+            y = float(self.at_y(value))
+            parts.append(f'<path class="grid" d="M{LEFT:g},{y:.1f}H{WIDTH - RIGHT:g}"/>')
+            parts.append(f'<text x="{LEFT - 6:g}" y="{y + 4:.1f}" text-anchor="end">{words}</text>')
+        for value, words in x_marks:
+            x = float(self.at_x(value))
+            parts.append(f'<path class="grid" d="M{x:.1f},{TOP:g}V{base:g}"/>')
+            parts.append(f'<text x="{x:.1f}" y="{base + 14:g}" text-anchor="middle">{words}</text>')
+        parts.append(
+            f'<text x="{WIDTH - RIGHT:g}" y="{self.height - 4:g}" text-anchor="end">{text(x_name)}</text>'
+        )
+        return "".join(parts)
+
+
+def _points(x: Array, y: Array) -> str:
+    return " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
+
+
+def _band_svg(frame: _Frame, band: Band, factor: float, colour: int) -> str:
+    middles: Array = band.start_s + (np.arange(len(band), dtype=np.float64) + 0.5) * band.period_s
+    x = frame.at_x(middles)
+    low, mean, high = (frame.at_y(factor * v) for v in (band.minimum, band.mean, band.maximum))
+    hull = f"{_points(x, high)} {_points(x[::-1], low[::-1])}"
+    return (
+        f'<polygon class="f{colour}" points="{hull}"/><polyline class="l{colour}" '
+        f'points="{_points(x, mean)}"/>'
+    )
+
+
+def _legend(title: str, names: Iterable[tuple[str, int]]) -> str:
+    """First line of a chart: what it shows, and the name of each line in its colour."""
+    keys = "".join(f'<tspan class="t{colour}" dx="14">■ {text(name)}</tspan>' for name, colour in names)
+    return f'<text x="{LEFT:g}" y="13"><tspan class="strong">{text(title)}</tspan>{keys}</text>'
+
+
+def panel_svg(panel: Panel, end_s: float) -> str:
+    """One panel over the whole run: bands of minimum and maximum, lines of the mean."""
+    bands = [reader.about(POINTS) for reader in panel.lines]
+    low = panel.factor * min(float(np.nanmin(band.minimum)) for band in bands)
+    high = panel.factor * max(float(np.nanmax(band.maximum)) for band in bands)
+    pad = max(0.06 * (high - low), (panel.smallest_span - (high - low)) / 2, 1e-12)
+    frame = _Frame(panel.height_px * 0.72 + 40.0, (0.0, end_s), (low - pad, high + pad))
+    y_values = ticks(*frame.y, 4)
+    step = y_values[1] - y_values[0] if len(y_values) > 1 else 1.0
+    unit_s, unit = (3600.0, "h") if end_s > 7200 else (60.0, "min") if end_s > LONG_RUN_S else (1.0, "s")
+    x_values = ticks(0.0, end_s / unit_s, 8)
+    x_step = x_values[1] - x_values[0] if len(x_values) > 1 else 1.0
+    axes = frame.axes(
+        [(v * unit_s, label(v, x_step)) for v in x_values],
+        [(v, label(v, step)) for v in y_values],
+        f"time ({unit})",
+    )
+    lines = "".join(
+        _band_svg(frame, band, panel.factor, colour)
+        for band, colour in zip(bands, panel.colours, strict=True)
+    )
+    alone = len(panel.lines) == 1 and panel.labels[0] == panel.title
+    legend = _legend(
+        f"{panel.title} ({panel.unit})", [] if alone else zip(panel.labels, panel.colours, strict=True)
+    )
+    head = (
+        f'<svg class="still" viewBox="0 0 {WIDTH:g} {frame.height:.0f}" role="img" '
+        f'aria-label="{text(panel.title)}">'
+    )
+    return f"{head}{axes}{lines}{legend}</svg>"
+
+
+def _decades(low: float, high: float) -> list[tuple[float, str]]:
+    return [(float(k), f"{10.0**k:g}") for k in range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)]
+
+
+def spectrum_svg(spectra: Sequence[tuple[str, int, Spectrum]], factor: float, unit: str) -> str:
+    """Spectra on log axes, with the named bands; each spectrum is (name, colour, spectrum)."""
+    log: Callable[[Array], Array] = np.log10
+    curves = [(name, colour, *spectrum.shown(500)) for name, colour, spectrum in spectra]
+    top = max(float((factor * amplitude).max()) for *_, amplitude in curves)
+    if not top > 0:
+        return ""
+    high = math.log10(top) + 0.2
+    frame = _Frame(
+        270.0,
+        (min(math.log10(f[0]) for *_, f, _ in curves), max(math.log10(f[-1]) for *_, f, _ in curves)),
+        (high - 6.0, high),
+    )
+    parts = []
+    for index, (first, last, name) in enumerate(BANDS):
+        x0, x1 = (float(np.clip(frame.at_x(math.log10(f)), LEFT, WIDTH - RIGHT)) for f in (first, last))
+        if x1 > x0 and index < 2:
+            parts.append(
+                f'<rect class="zone" x="{x0:.1f}" y="{TOP:g}" width="{x1 - x0:.1f}" '
+                f'height="{270 - TOP - BOTTOM:g}"/>'
+            )
+            parts.append(
+                f'<text class="dim" x="{x0 + 3:.1f}" '
+                f'y="{TOP + 11 + 12 * index:g}">{first:g}–{last:g} Hz {name}</text>'
+            )
+    for _, colour, frequency_hz, amplitude in curves:
+        y = np.maximum(log(np.maximum(factor * amplitude, 1e-300)), frame.y[0])
+        points = _points(frame.at_x(log(frequency_hz)), frame.at_y(y))
+        parts.append(f'<polyline class="l{colour}" points="{points}"/>')
+    parts.append(frame.axes(_decades(*frame.x), _decades(*frame.y), "frequency (Hz)"))
+    parts.append(_legend(f"Amplitude ({unit})", [(name, colour) for name, colour, *_ in curves]))
+    head = (
+        f'<svg class="still" viewBox="0 0 {WIDTH:g} 270" role="img" aria-label="Spectrum of '
+        'the active power">'
+    )
+    return f"{head}{''.join(parts)}</svg>"
+
+
+def sparkline(band: Band, width: int = 260, height: int = 42) -> str:
+    """A small picture of one signal, without axes; colours follow the text around it."""
+    low, high = float(np.nanmin(band.minimum)), float(np.nanmax(band.maximum))
+    size = (high - low) or 1.0
+    x = (np.arange(len(band)) + 0.5) / len(band) * width
+    top, mean, bottom = (
+        2 + (height - 4) * (1 - (v - low) / size) for v in (band.maximum, band.mean, band.minimum)
+    )
+    hull = f"{_points(x, np.asarray(top))} {_points(x[::-1], np.asarray(bottom)[::-1])}"
+    return (
+        f'<svg width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img" '
+        'aria-label="course over the run">'
+        f'<polygon points="{hull}" fill="#2563eb" fill-opacity="0.25"/>'
+        f'<polyline points="{_points(x, np.asarray(mean))}" fill="none" stroke="#2563eb" '
+        'stroke-width="1"/></svg>'
+    )

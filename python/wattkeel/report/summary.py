@@ -1,0 +1,54 @@
+"""A small picture of a run for notebooks: a table and a line, without scripts."""
+
+from __future__ import annotations
+
+from wattkeel.report.interface import ResultLike
+from wattkeel.report.markup import duration, quantity, span, text
+from wattkeel.report.outcome import VARIATION_S, power_figures
+from wattkeel.report.series import Reader
+from wattkeel.report.still import sparkline
+
+#: Points of the line.
+POINTS = 200
+
+
+def summary_html(result: ResultLike) -> str:
+    """Give a run as a fragment of HTML, fit for ``_repr_html_``.
+
+    Parameters
+    ----------
+    result : ResultLike
+        The run.
+
+    Returns
+    -------
+    str
+        A table with powers, energy, verdicts, and the course of the grid import as inline SVG.
+    """
+    title = str(getattr(result.scenario.model, "title", "") or "wattkeel run")
+    state = "" if result.complete else " (incomplete)"
+    rows = [("Recorded", duration(result.ticks * result.tick_s) + state)]
+    for label, name in (("Site load", "site.load_power_w"), ("Grid import", "poi.power_w")):
+        figures = power_figures(result, name)
+        if figures is not None:
+            shown = span(figures.minimum_w, figures.maximum_w, "W")
+            change = quantity(figures.variation_w, "W", digits=3)
+            rows.append(
+                (label, f"{shown}, mean {quantity(figures.mean_w, 'W')}, {change} in {VARIATION_S:g} s")
+            )
+    rows.append(("Energy", quantity(result.ledger.through_j, "J")))
+    verdicts = [finding.verdict for finding in result.findings]
+    counted = (
+        f"{verdicts.count(verdict)} {verdict.replace('_', ' ')}" for verdict in dict.fromkeys(verdicts)
+    )
+    rows.append(("Rules", ", ".join(counted) or "none checked"))
+    rows.append(("Events", str(len(result.events))))
+    cells = "".join(
+        f'<tr><th style="text-align:left">{text(label)}</th><td '
+        f'style="text-align:left">{text(value)}</td></tr>'
+        for label, value in rows
+    )
+    poi, line = Reader(result, "poi.power_w"), ""
+    if poi:
+        line = sparkline(poi.about(POINTS))
+    return f"<div><strong>{text(title)}</strong><table><tbody>{cells}</tbody></table>{line}</div>"

@@ -1,0 +1,94 @@
+"""Names, units and meanings of the signals of a site, in the order of the engine's signal vector."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wattkeel._generated.models import ScenarioModel
+
+# (name, unit, meaning). Powers are means over the tick. The order is that of prototype/site.py.
+_SITE = (
+    ("poi.power_w", "W", "Active power at the POI, import positive"),
+    ("poi.reactive_power_var", "var", "Reactive power at the POI, import positive"),
+    ("poi.voltage_pu", "pu", "Voltage at the POI"),
+    ("poi.frequency_hz", "Hz", "Frequency at the POI"),
+    ("poi.rocof_hz_per_s", "Hz/s", "Rate of change of frequency by the swing equation"),
+    ("poi.transformer_loss_w", "W", "Loss of the POI transformers"),
+    ("poi.unserved_power_w", "W", "Power that the grid cannot deliver (voltage collapse)"),
+    ("site.load_power_w", "W", "Load of the site bus, before storage and generation"),
+    ("site.it_power_w", "W", "Power at all rack inlets"),
+    ("site.target_power_w", "W", "Import that the storage control holds"),
+    ("cooling.power_w", "W", "Cooling and other facility overhead"),
+)
+_RACK = (
+    ("gpu.{}.demand_power_w", "W", "Power that the GPUs' work asks for"),
+    ("gpu.{}.power_w", "W", "Power that the GPUs draw"),
+    ("gpu.{}.floor_power_w", "W", "Part of it without work (power floor, ramp-down)"),
+    ("gpu.{}.deficit_power_w", "W", "Demand not served (cap, ramp-up): work lost or delayed"),
+    ("gpu.{}.overshoot_power_w", "W", "Part of it that is short overshoot (EDP peak)"),
+    ("rack.{}.overhead_power_w", "W", "Servers, fans and switches beside the GPUs"),
+    ("rack.{}.psu_loss_w", "W", "Loss of the PSUs"),
+    ("rack.{}.store_power_w", "W", "Power delivered by the shelf stores"),
+    ("rack.{}.store_loss_w", "W", "Loss of the shelf stores"),
+    ("rack.{}.store_energy_j", "J", "Energy in the shelf stores"),
+    ("rack.{}.power_w", "W", "Power at the rack inlets"),
+)
+_NODE = (
+    ("distribution.{}.power_w", "W", "Power that the node draws from upstream"),
+    ("distribution.{}.loss_w", "W", "Loss of the node"),
+)
+_GENERATION = (("generation.{}.power_w", "W", "Power delivered to the site bus"),)
+_STORAGE = (
+    ("storage.{}.command_w", "W", "Command, positive delivers"),
+    ("storage.{}.power_w", "W", "Power delivered to the site bus"),
+    ("storage.{}.converter_loss_w", "W", "Loss of the converter"),
+    ("storage.{}.cell_loss_w", "W", "Heat of the cells, leakage included"),
+    ("storage.{}.cell_power_w", "W", "Power that leaves the chemistry or the field"),
+    ("storage.{}.soc", "1", "State of charge"),
+    ("storage.{}.voltage_v", "V", "Terminal voltage of the cells"),
+    ("storage.{}.current_a", "A", "Current of the cells, positive in discharge"),
+    ("storage.{}.shortfall_power_w", "W", "Converter's power less power delivered"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One column of the signal vector."""
+
+    name: str
+    unit: str
+    meaning: str
+
+
+def distribution_order(model: ScenarioModel) -> list[str]:
+    """Names of the distribution nodes, every node before the one that feeds it."""
+    depth: dict[str, int] = {}
+
+    def depth_of(name: str) -> int:
+        if name not in depth:
+            depth[name] = 0  # stops a cycle, which the checks of a scenario report
+            parent = model.distribution[name].feeds_from
+            depth[name] = 0 if parent not in model.distribution else 1 + depth_of(parent)
+        return depth[name]
+
+    return sorted(model.distribution, key=lambda name: -depth_of(name))
+
+
+def site_signals(model: ScenarioModel) -> list[Signal]:
+    """Signals of a site in the order of the engine's signal vector."""
+    signals = [Signal(*row) for row in _SITE]
+    for names, block in (
+        (list(model.rack), _RACK),
+        (distribution_order(model), _NODE),
+        (list(model.generation), _GENERATION),
+        (list(model.storage), _STORAGE),
+    ):
+        signals += [Signal(name.format(of), unit, meaning) for of in names for name, unit, meaning in block]
+    return signals
+
+
+def signal_names(model: ScenarioModel) -> list[str]:
+    """Names of the signals of a site, in order."""
+    return [signal.name for signal in site_signals(model)]

@@ -1,0 +1,339 @@
+"""Run a scenario: step the engine, record, draw up the result."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wattkeel import rundir
+from wattkeel._version import __version__
+from wattkeel.ledger import Ledger, build_ledger
+from wattkeel.progress import Progress
+from wattkeel.record import FULL_RATE, WINDOWS, RamStore, Recorder, RecordPlan, Store
+from wattkeel.result import Envelope, Result, SignalMap, cut_windows
+from wattkeel.summary import summarise
+
+if TYPE_CHECKING:
+    from wattkeel.engine import Engine
+    from wattkeel.scenario import Scenario
+
+ProgressCallback = Callable[[int, int], None]
+
+# Between two looks at the clock and at signals: short enough that Ctrl-C is felt as immediate.
+_CHUNK_S = 0.1
+_FIRST_CHUNK_TICKS = 256
+_CHECKPOINT_S = 5.0
+
+
+class Interrupted(KeyboardInterrupt):
+    """A run was stopped from outside (Ctrl-C, SIGTERM).
+
+    Attributes
+    ----------
+    result : Result
+        What was recorded until then; ``complete`` is false.
+    signal_number : int
+        The signal that stopped it.
+    """
+
+    def __init__(self, result: Result, signal_number: int) -> None:
+        self.result = result
+        self.signal_number = signal_number
+        super().__init__(
+            f"stopped by {signal.Signals(signal_number).name} after {result.ticks * result.tick_s:g} s"
+        )
+
+
+def simulate(
+    scenario: Scenario,
+    *,
+    engine: str | None = None,
+    threads: int | None = None,
+    isa: str | None = None,
+    out_dir: str | Path | None = None,
+    progress: ProgressCallback | bool | None = None,
+) -> Result:
+    """Run a scenario from its start to its end.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        What to run.
+    engine : {"native", "numba"}, optional
+        Engine; the scenario's own when None.
+    threads : int, optional
+        Threads; the scenario's own when None. Never changes a result.
+    isa : str, optional
+        Instruction set of the kernels; the best of the machine when None. Never changes a result.
+    out_dir : str or Path, optional
+        Run directory. Series are then written to files as the run goes on and memory-mapped in the result;
+        an older run in the directory is replaced. When None, everything stays in memory.
+    progress : callable, bool or None
+        Called as ``progress(tick, ticks)`` after each chunk; None or True shows progress on stderr; False
+        shows none.
+
+    Returns
+    -------
+    Result
+        Signals, envelopes, events, ledger, summary and findings.
+
+    Raises
+    ------
+    ScenarioError
+        The scenario cannot be run as it is, or the directory holds something else.
+    Interrupted
+        Ctrl-C or SIGTERM (in the main thread). A `KeyboardInterrupt` that carries the result so far; the
+        run directory is readable and says that it is incomplete. A second Ctrl-C stops at once.
+    SimulationError
+        A fault of wattkeel itself.
+    OSError
+        The run directory cannot be written any more (disk full); what was written stays readable.
+    """
+    from wattkeel.engine import Engine
+
+    if out_dir is not None:
+        rundir.check_directory(Path(out_dir))
+    built = Engine(scenario, engine=engine, threads=threads, isa=isa)
+    return record_run(scenario, built, out_dir=out_dir, progress=progress)
+
+
+def record_run(
+    scenario: Scenario,
+    engine: Engine,
+    *,
+    out_dir: str | Path | None = None,
+    progress: ProgressCallback | bool | None = None,
+) -> Result:
+    """Step an engine from where it stands to its end and draw up the result; see `simulate`."""
+    run = _Run(scenario, engine, None if out_dir is None else Path(out_dir))
+    shown = Progress(engine.tick_s) if progress is None or progress is True else None
+    callback = shown if shown is not None else progress if callable(progress) else None
+    try:
+        with _signals_caught() as caught:
+            _step_to_end(run, callback, caught)
+    except BaseException as error:
+        run.abandon(error)
+        raise
+    finally:
+        if shown is not None:
+            shown.close()
+    result = run.result(caught[0] if caught else None)
+    if caught:
+        raise Interrupted(result, caught[0])
+    return result
+
+
+def _step_to_end(run: _Run, progress: ProgressCallback | None, caught: list[int]) -> None:
+    engine, size = run.engine, min(_FIRST_CHUNK_TICKS, run.engine.chunk_ticks)
+    while engine.tick < engine.ticks and not caught:
+        begin_s = time.monotonic()
+        run.recorder.take(engine.advance(min(size, engine.ticks - engine.tick)))
+        wall_s = max(time.monotonic() - begin_s, 1e-6)
+        size = int(min(engine.chunk_ticks, 2 * size, max(1, size * _CHUNK_S / wall_s)))
+        run.checkpoint()
+        if progress is not None:
+            progress(engine.tick, engine.ticks)
+    run.recorder.finish(engine.finish())
+
+
+@contextmanager
+def _signals_caught() -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM instead of acting on them; a second SIGINT raises KeyboardInterrupt.
+
+    A signal that struck inside a chunk would otherwise lose what the engine had already stepped. Signals
+    belong to the main thread; elsewhere nothing is caught.
+    """
+    caught: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if caught and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        caught.append(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield caught
+        return
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
+class _Run:
+    """One run under way: engine, recorder, store and what is known of it."""
+
+    def __init__(self, scenario: Scenario, engine: Engine, directory: Path | None) -> None:
+        from wattkeel.compliance import load_profiles
+
+        # A profile that cannot be read is told now, not after hours of stepping.
+        load_profiles(scenario.model.compliance.profiles, scenario.base_dir)
+        self.scenario = scenario
+        self.engine = engine
+        self._start_s = time.monotonic()
+        self._checkpoint_s = self._start_s
+        self._plan = RecordPlan.from_engine(scenario.model.record, engine)
+        self._manifest = _first_manifest(scenario, engine)
+        self._writer: rundir.RunWriter | None = None
+        if directory is not None:
+            self._writer = rundir.RunWriter(directory, self._plan, self._manifest, scenario.to_toml())
+        self._store: Store = self._writer or RamStore(self._plan)
+        self.recorder = Recorder(self._plan, self._store, list(scenario.model.workload))
+
+    def checkpoint(self) -> None:
+        """Bring down what a killed run should leave; now and then only."""
+        writer, now_s = self._writer, time.monotonic()
+        if writer is None or now_s - self._checkpoint_s < _CHECKPOINT_S:
+            return
+        self._checkpoint_s = now_s
+        writer.flush()
+        writer.write_windows(self.recorder.windows)
+        ledger = self._ledger()
+        writer.write_values(
+            {
+                rundir.EVENTS: self.recorder.log.events,
+                rundir.LEDGER: ledger,
+                rundir.SUMMARY: self._summary(),
+            }
+        )
+        writer.write_manifest(self._manifest_now(ledger), complete=False)
+
+    def abandon(self, error: BaseException) -> None:
+        """Close the files of a run that failed; a second failure must not hide the first."""
+        if self._writer is None:
+            return
+        try:
+            self._writer.close()
+            self._writer.write_windows(self.recorder.windows)
+            self._writer.write_values({rundir.EVENTS: self.recorder.log.events})
+            failed = {"failed": f"{type(error).__name__}: {error}"}
+            self._writer.write_manifest({**self._manifest_now(self._ledger()), **failed}, complete=False)
+        except Exception:  # the run directory cannot be written (disk full): it stays as it is
+            return
+
+    def result(self, stopped_by: int | None) -> Result:
+        """Draw up the result and write it out."""
+        ledger = self._ledger()
+        full = self._store.array(FULL_RATE)
+        signals = SignalMap(self._plan.full_rate, full, self._plan.signal_units)
+        envelopes = [
+            Envelope.of_rows(
+                period * self._plan.tick_s,
+                self._plan.signal_names,
+                self._store.array(self._plan.envelope_name(period)),
+            )
+            for period in self._plan.envelope_ticks
+        ]
+        rows = self._store.array(WINDOWS)
+        manifest = {**self._manifest_now(ledger), "complete": stopped_by is None}
+        if stopped_by is not None:
+            manifest["stopped_by"] = signal.Signals(stopped_by).name
+        result = Result(
+            scenario=self.scenario,
+            tick_s=self._plan.tick_s,
+            ticks=self.recorder.ticks,
+            signals=signals,
+            envelopes=envelopes,
+            windows=cut_windows(self.recorder.windows, self._plan.event_signals, rows, self._plan.tick_s),
+            events=self.recorder.log.events,
+            ledger=ledger,
+            summary=self._summary(signals, envelopes[0]),
+            findings=[],
+            manifest=manifest,
+            directory=None if self._writer is None else self._writer.path,
+        )
+        self._write_recorded(result)
+        # After what was recorded is safe.
+        from wattkeel.compliance import evaluate
+
+        result.findings = list(evaluate(result))
+        if self._writer is not None:
+            self._writer.write_values({rundir.FINDINGS: result.findings})
+            # Last of all, so that "complete" is never said of a directory that lacks something.
+            self._writer.write_manifest(result.manifest, complete=result.complete)
+        return result
+
+    def _write_recorded(self, result: Result) -> None:
+        if self._writer is None:
+            return
+        self._writer.close()
+        self._writer.write_windows(self.recorder.windows)
+        values: dict[str, Any] = {
+            rundir.EVENTS: result.events,
+            rundir.LEDGER: result.ledger,
+            rundir.SUMMARY: result.summary,
+        }
+        self._writer.write_values(values)
+        self._writer.write_manifest(result.manifest, complete=False)
+
+    def _summary(self, signals: SignalMap | None = None, finest: Envelope | None = None) -> dict[str, float]:
+        return summarise(
+            self.scenario.model,
+            meters=self.engine.meters(),
+            final=self.engine.state,
+            recorder=self.recorder,
+            signals=signals,
+            finest=finest,
+        )
+
+    def _ledger(self) -> Ledger:
+        state, initial = self.engine.state, _initial_stored_j(self.scenario)
+        change = {name: state[name] - energy_j for name, energy_j in initial.items() if name in state}
+        return build_ledger(self.engine.meters(), change)
+
+    def _manifest_now(self, ledger: Ledger) -> dict[str, Any]:
+        wall_s = time.monotonic() - self._start_s
+        done_s = self.recorder.ticks * self._plan.tick_s
+        return {
+            **self._manifest,
+            "ticks_done": self.recorder.ticks,
+            "wall_s": wall_s,
+            "real_time_factor": done_s / wall_s if wall_s > 0.0 else 0.0,
+            "residual_relative": ledger.residual_relative,
+            "event_counts": dict(self.recorder.log.counts),
+            "events_dropped": self.recorder.log.dropped,
+            "events_lost": self.recorder.log.lost,
+            "event_windows_dropped": self.recorder.windows_dropped,
+        }
+
+
+def _initial_stored_j(scenario: Scenario) -> dict[str, float]:
+    """Return the energy in the shelf stores of each rack population at the start [J], by signal."""
+    return {
+        f"rack.{name}.store_energy_j": rack.count * rack.store_energy_j * rack.store_soc_initial
+        for name, rack in scenario.model.rack.items()
+    }
+
+
+def _first_manifest(scenario: Scenario, engine: Engine) -> dict[str, Any]:
+    """Return what is known of a run before it starts: versions, inputs and their hashes."""
+    now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+    return {
+        **engine.describe(),
+        "program": "wattkeel",
+        "version": __version__,
+        "title": scenario.model.title,
+        "created": now.isoformat(),
+        "scenario": None if scenario.source is None else str(scenario.source),
+        "seed": scenario.model.simulation.seed,
+        "tick_s": engine.tick_s,
+        "ticks": engine.ticks,
+        "inputs": [
+            {"place": place, "source": trace.source, "sha256": trace.sha256}
+            for place, trace in sorted(scenario.traces.items())
+        ],
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "platform": platform.platform(),
+    }

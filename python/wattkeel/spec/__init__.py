@@ -1,0 +1,1 @@
+"""The one definition of every parameter: tables in TOML and the generator that reads them."""

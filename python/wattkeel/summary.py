@@ -1,0 +1,164 @@
+"""Key figures of a run. The unit of each is the suffix of its key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wattkeel.ledger import places_of
+from wattkeel.record import Floats, Recorder
+
+if TYPE_CHECKING:
+    from wattkeel.result import Envelope, SignalMap
+
+RANGE_WINDOW_S = 5.0
+"""Window of the largest swing: about the longest period of a training iteration."""
+
+# Values looked at in one go by the ranges.
+_BLOCK_VALUES = 1 << 20
+
+_EXTREMES = (
+    ("poi_power", "w", "poi.power_w"),
+    ("load_power", "w", "site.load_power_w"),
+    ("it_power", "w", "site.it_power_w"),
+    ("voltage", "pu", "poi.voltage_pu"),
+    ("frequency", "hz", "poi.frequency_hz"),
+    ("rocof", "hz_per_s", "poi.rocof_hz_per_s"),
+)
+_ENERGIES = (
+    ("import_energy_j", "poi.power_w"),
+    ("load_energy_j", "site.load_power_w"),
+    ("it_energy_j", "site.it_power_w"),
+    ("gpu_energy_j", "gpu.*.power_w"),
+    ("floor_energy_j", "gpu.*.floor_power_w"),
+    ("deficit_energy_j", "gpu.*.deficit_power_w"),
+    ("overshoot_energy_j", "gpu.*.overshoot_power_w"),
+    ("cooling_energy_j", "cooling.power_w"),
+    ("generation_energy_j", "generation.*.power_w"),
+    ("unserved_energy_j", "poi.unserved_power_w"),
+    ("storage_shortfall_energy_j", "storage.*.shortfall_power_w"),
+)
+_RANGES = (("poi_range_5s_w", "poi.power_w"), ("load_range_5s_w", "site.load_power_w"))
+
+
+def summarise(
+    model: Any,
+    *,
+    meters: Mapping[str, float],
+    final: Mapping[str, float],
+    recorder: Recorder,
+    signals: SignalMap | None = None,
+    finest: Envelope | None = None,
+) -> dict[str, float]:
+    """Return the key figures of a run, finished or under way.
+
+    Parameters
+    ----------
+    model : ScenarioModel
+        The scenario's parameters.
+    meters : Mapping of str to float
+        Integral of each signal over the run, value * s.
+    final : Mapping of str to float
+        Each signal at the last tick.
+    recorder : Recorder
+        Extremes and turned energies.
+    signals : SignalMap, optional
+        Full-rate signals; without them the ranges are left out.
+    finest : Envelope, optional
+        Finest envelope, for the ranges of signals that were not kept at full rate: then of windows of whole
+        buckets.
+
+    Returns
+    -------
+    dict of str to float
+        E.g. ``poi_power_max_w``, ``import_energy_j``, ``storage.bess.soc_min``. Extremes are exact over all
+        ticks; means and energies come from the engine's compensated meters.
+    """
+    duration_s = recorder.ticks * recorder.plan.tick_s
+    extremes = recorder.extremes()
+    figures: dict[str, float] = {"duration_s": duration_s}
+    for name, unit, signal in _EXTREMES:
+        if signal in extremes:
+            figures[f"{name}_max_{unit}"] = extremes[signal][1]
+            figures[f"{name}_min_{unit}"] = extremes[signal][0]
+        if signal in meters and unit == "w" and duration_s > 0.0:
+            figures[f"{name}_mean_{unit}"] = meters[signal] / duration_s
+    if signals is not None and finest is not None:
+        figures.update(_ranges(signals, finest, recorder.plan.tick_s))
+    for name, pattern in _ENERGIES:
+        parts = [meters[pattern.replace("*", place)] for place in places_of(pattern, meters)]
+        if parts:
+            figures[name] = sum(parts)
+    if figures.get("it_energy_j", 0.0) > 0.0 and "load_energy_j" in figures:
+        figures["facility_ratio"] = figures["load_energy_j"] / figures["it_energy_j"]
+    for place in recorder.plan.places()["storage"]:
+        figures.update(_storage(place, model.storage[place], extremes, final, recorder))
+    figures["event_count"] = float(sum(recorder.log.counts.values()))
+    return figures
+
+
+def _storage(
+    place: str,
+    storage: Any,
+    extremes: Mapping[str, tuple[float, float]],
+    final: Mapping[str, float],
+    recorder: Recorder,
+) -> dict[str, float]:
+    """Return the key figures of one storage unit."""
+    head = f"storage.{place}"
+    turned_j, nominal_j = recorder.turned_j()[f"{head}.power_w"], nominal_energy_j(storage)
+    figures = {
+        f"{head}.throughput_j": turned_j,
+        f"{head}.equivalent_full_cycles": turned_j / (2.0 * nominal_j) if nominal_j > 0.0 else 0.0,
+        f"{head}.soc_final": final[f"{head}.soc"],
+    }
+    for name in ("soc", "power_w"):
+        if f"{head}.{name}" in extremes:
+            stem, _, unit = name.partition("_")
+            suffix = f"_{unit}" if unit else ""
+            low, high = extremes[f"{head}.{name}"]
+            figures[f"{head}.{stem}_min{suffix}"], figures[f"{head}.{stem}_max{suffix}"] = low, high
+    return figures
+
+
+def nominal_energy_j(storage: Any) -> float:
+    """Return the nominal (battery) or usable (supercapacitor) energy of a storage unit [J]."""
+    cells = storage.battery if storage.kind == "battery" else storage.supercapacitor
+    if cells.energy_j > 0.0:
+        return float(cells.energy_j)
+    if storage.kind == "battery":
+        charge_as = cells.strings * cells.cell_capacity_ah * 3600.0
+        return float(charge_as * cells.cells_series * cells.cell_voltage_v)
+    return float(0.5 * cells.capacitance_f * (cells.voltage_max_v**2 - cells.voltage_min_v**2))
+
+
+def _ranges(signals: SignalMap, finest: Envelope, tick_s: float) -> dict[str, float]:
+    """Return the largest swing of import and load within `RANGE_WINDOW_S`."""
+    ranges = {}
+    for key, name in _RANGES:
+        if name in signals:
+            ranges[key] = _range(signals[name], round(RANGE_WINDOW_S / tick_s))
+        elif name in finest.names and finest.period_s <= RANGE_WINDOW_S / 4.0:
+            _, low, _, high = finest.of(name)
+            # Low and high of each bucket, one after the other. The span below holds one value less than the
+            # buckets of a window do: it never reaches beyond them, whether it begins with a low or with a
+            # high.
+            span = 2 * round(RANGE_WINDOW_S / finest.period_s) - 2
+            ranges[key] = _range(np.stack([low, high], axis=1).ravel(), span)
+    return ranges
+
+
+def _range(values: Floats, span: int) -> float:
+    """Return the largest max - min within any `span` + 1 values, in blocks, so that memory stays bounded."""
+    from wattkeel.measures import rolling_change
+
+    if len(values) <= max(span, 1):
+        return float(np.ptp(values)) if len(values) else 0.0
+    block = max(_BLOCK_VALUES, span)
+    firsts = range(0, len(values) - span, block)
+    return max(
+        float(rolling_change(values[first : first + block + span], 1.0, max(span, 1)).max())
+        for first in firsts
+    )

@@ -1,0 +1,466 @@
+"""Random and edge inputs for every kernel: one builder per kernel, named like it.
+
+A builder takes a random generator and the number of lanes and returns the arguments. Arrays that a kernel
+only writes are poisoned with NaN, so that a lane it forgets shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from wattkeel._generated import dtypes
+from wattkeel.plant import records, rounding_magic
+
+Builder = Callable[[np.random.Generator, int], list[Any]]
+BUILDERS: dict[str, Builder] = {}
+MAGIC = rounding_magic(1e7)
+EDGES = np.array([0.0, -0.0, 1.0, -1.0, 1e-300, 1e300, 5e-324, 1e5, 0.1])
+
+
+def builder(function: Builder) -> Builder:
+    BUILDERS[function.__name__] = function
+    return function
+
+
+def poison(*shape: int) -> np.ndarray:
+    return np.full(shape, np.nan)
+
+
+def lanes(rng: np.random.Generator, n: int, low: float, high: float) -> np.ndarray:
+    """Random values with edge values mixed in where they lie in the range."""
+    x = rng.uniform(low, high, n)
+    edges = EDGES[(low <= EDGES) & (high >= EDGES)]
+    where = rng.random(n) < 0.15
+    x[where] = rng.choice(edges, where.sum()) if len(edges) else x[where]
+    return x
+
+
+def record(dtype: np.dtype[Any], rng: np.random.Generator, **values: Any) -> Any:
+    """One record with small random numbers, and the given values."""
+    made = records(dtype, 1)
+    for name in dtype.names or ():
+        field = made[name]
+        if np.issubdtype(field.dtype, np.integer):
+            field[...] = rng.integers(0, 2, field.shape)
+        else:
+            field[...] = rng.uniform(0.0, 1.0, field.shape)
+    for name, value in values.items():
+        made[name] = value
+    return made
+
+
+def snapped(x: np.ndarray) -> np.ndarray:
+    return (x + MAGIC) - MAGIC
+
+
+@builder
+def lane_sum(rng: np.random.Generator, n: int) -> list[Any]:
+    return [n, snapped(rng.uniform(0, 1e5, n))]
+
+
+@builder
+def snapped_sum(rng: np.random.Generator, n: int) -> list[Any]:
+    return [n, rng.uniform(-1e5, 1e5, n), MAGIC]
+
+
+@builder
+def compensated_add(rng: np.random.Generator, n: int) -> list[Any]:
+    return [n, lanes(rng, n, -1e9, 1e9), lanes(rng, n, -1e18, 1e18), lanes(rng, n, -1.0, 1.0)]
+
+
+@builder
+def philox_bell(rng: np.random.Generator, n: int) -> list[Any]:
+    return [int(rng.integers(0, 2**63 - 1)), int(rng.integers(0, 2**32)), int(rng.integers(0, 2**40))]
+
+
+@builder
+def philox_fill(rng: np.random.Generator, n: int) -> list[Any]:
+    seed = int(rng.integers(0, 2**63 - 1))
+    return [
+        n,
+        seed,
+        int(rng.integers(0, 2**32)),
+        int(rng.integers(0, 2**40)),
+        rng.integers(0, 2**32, n),
+        poison(n),
+    ]
+
+
+def job_params(rng: np.random.Generator) -> Any:
+    return record(
+        dtypes.JobParams, rng, kind=0, start_tick=rng.uniform(-5, 5), stop_tick=rng.choice([np.inf, 5000.0]),
+        start_ramp_per_tick=rng.choice([1e9, 0.01]), stop_ramp_per_tick=rng.choice([1e9, 0.02]),
+        period_tick=rng.uniform(0.3, 900.0), checkpoint_tick=rng.uniform(1.0, 50.0), edge_per_tick=0.2,
+        checkpoint_every=rng.integers(0, 4), period_jitter=rng.choice([0.0, 0.05]), compute_fraction_core=0.7,
+        straggler_tick=8.0, rack_jitter_tick=3.0, stream=3,
+    )  # fmt: skip
+
+
+def job_state(rng: np.random.Generator) -> Any:
+    return record(
+        dtypes.JobState, rng, iteration=rng.integers(-1, 5), begin_tick=rng.integers(0, 50), length_tick=rng.uniform(0, 90),
+        elapsed_tick=rng.uniform(-10.0, 900.0), compute_end_tick=rng.uniform(0.0, 900.0), envelope=rng.choice([0.0, 0.3, 1.0]),
+    )  # fmt: skip
+
+
+@builder
+def job_step(rng: np.random.Generator, n: int) -> list[Any]:
+    return [job_params(rng), job_state(rng), 7, int(rng.integers(0, 1000))]
+
+
+@builder
+def workload_offset(rng: np.random.Generator, n: int) -> list[Any]:
+    return [n, job_params(rng), job_state(rng), 11, rng.integers(0, 2**31, n), poison(n)]
+
+
+@builder
+def workload_demand(rng: np.random.Generator, n: int) -> list[Any]:
+    return [n, job_params(rng), job_state(rng), 1000.0, 90.0, lanes(rng, n, 0.0, 12.0), poison(n)]
+
+
+@builder
+def trace_mean(rng: np.random.Generator, n: int) -> list[Any]:
+    rows, columns = int(rng.integers(1, 40)), int(rng.integers(1, 5))
+    time = np.concatenate(([0.0], np.cumsum(rng.uniform(0.05, 3.0, rows - 1))))
+    length = time[-1] + rng.uniform(0.1, 2.0)
+    turn = int(rng.integers(0, 3))
+    start = turn * length + rng.uniform(0.0, length)
+    linear, repeat = int(rng.integers(0, 2)), int(rng.integers(0, 2))
+    value = rng.uniform(0, 700, rows * columns)
+    return [start, time, value, rows, columns, length, linear, repeat, 0, turn, poison(columns)]
+
+
+@builder
+def trace_demand(rng: np.random.Generator, n: int) -> list[Any]:
+    columns = int(rng.integers(1, 5))
+    level = rng.uniform(0, 700, columns)
+    return [n, job_state(rng), columns, 0.125, 70.0, rng.integers(0, 1000, n), level, poison(n)]
+
+
+@builder
+def gpu_power(rng: np.random.Generator, n: int) -> list[Any]:
+    p = record(
+        dtypes.GpuParams, rng, floor_w=rng.choice([0.0, 650.0]), hysteresis_tick=3.0, edp_max_w=100.0, edp_gain=0.1,
+        ramp_up_w_per_tick=rng.choice([np.inf, 20.0]), ramp_down_w_per_tick=rng.choice([np.inf, 5.0]),
+    )  # fmt: skip
+    state = [lanes(rng, n, 50.0, 1000.0), np.floor(lanes(rng, n, 0.0, 6.0)), lanes(rng, n, 0.0, 100.0)]
+    cap, floor = float(rng.choice([np.inf, 800.0])), float(rng.choice([0.0, 200.0]))
+    return [n, p, 72.0, MAGIC, cap, floor, lanes(rng, n, 0.0, 1200.0), *state, *(poison(n) for _ in range(5))]
+
+
+def rack_params(rng: np.random.Generator) -> Any:
+    knots = int(rng.integers(0, 8))
+    return record(
+        dtypes.RackParams, rng, overhead_w=8000.0, overhead_fraction=0.08, loss_0_w=900.0, loss_1=0.02, loss_2_per_w=1e-7,
+        knots=knots, knot_w=np.sort(rng.uniform(0, 1e5, 8)), knot_slope=rng.uniform(-0.02, 0.05, 8), store_energy_j=4680.0,
+        store_power_w=3e4, store_charge_factor=0.97, store_discharge_factor=1 / 0.97, store_average_decay=0.999,
+        store_target_j=2340.0, store_recovery_per_s=0.05,
+    )  # fmt: skip
+
+
+@builder
+def rack_load(rng: np.random.Generator, n: int) -> list[Any]:
+    return [n, rack_params(rng), MAGIC, snapped(lanes(rng, n, 0.0, 1e5)), poison(n), poison(n)]
+
+
+@builder
+def rack_store(rng: np.random.Generator, n: int) -> list[Any]:
+    load = snapped(lanes(rng, n, 0.0, 1.2e5))
+    energy = np.clip(lanes(rng, n, -500.0, 5200.0), 0.0, 4680.0)
+    first = int(rng.integers(0, 2))
+    return [
+        n,
+        rack_params(rng),
+        MAGIC,
+        1e-3,
+        first,
+        load,
+        lanes(rng, n, 0, 1e5),
+        energy,
+        *(poison(n) for _ in range(3)),
+    ]
+
+
+@builder
+def rack_psu(rng: np.random.Generator, n: int) -> list[Any]:
+    return [n, rack_params(rng), MAGIC, snapped(lanes(rng, n, 0.0, 1.2e5)), poison(n), poison(n)]
+
+
+@builder
+def distribution_step(rng: np.random.Generator, n: int) -> list[Any]:
+    count = min(n, 9)
+    p, s = records(dtypes.NodeParams, count), records(dtypes.NodeState, count)
+    for i in range(count):
+        p[i] = record(
+            dtypes.NodeParams, rng, parent_index=rng.integers(i + 1, count) if i + 1 < count and rng.random() < 0.8 else -1,
+            rated_w=5e6, loss_0_w=1e4, loss_1=0.01, loss_2_per_w=2e-9, knots=rng.integers(0, 8),
+            knot_w=np.sort(rng.uniform(0, 1e7, 8)), knot_slope=rng.uniform(-0.01, 0.02, 8),
+        )[0]  # fmt: skip
+    s.overloaded = rng.integers(0, 2, count)
+    changed = np.full(count, 99)
+    return [count, p, s, lanes(rng, count, -1e6, 1e7), poison(count), poison(count), changed]
+
+
+@builder
+def cooling_step(rng: np.random.Generator, n: int) -> list[Any]:
+    return [record(dtypes.CoolingParams, rng), record(dtypes.CoolingState, rng), float(rng.uniform(0, 1e8))]
+
+
+def converter(rng: np.random.Generator) -> tuple[Any, Any]:
+    p = record(
+        dtypes.ConverterParams, rng, limit_w=3e6, loss_0_w=2e4, loss_1=rng.choice([0.0, 0.01]), loss_2_per_w=1e-8,
+        ramp_w_per_tick=rng.choice([np.inf, 1e4]),
+    )  # fmt: skip
+    s = record(
+        dtypes.ConverterState, rng, command_w=rng.uniform(-5e6, 5e6), power_w=rng.uniform(-3e6, 3e6),
+        override_w=rng.choice([np.nan, 0.0, -1e6]),
+    )  # fmt: skip
+    return p, s
+
+
+@builder
+def converter_response(rng: np.random.Generator, n: int) -> list[Any]:
+    return list(converter(rng))
+
+
+@builder
+def converter_dc(rng: np.random.Generator, n: int) -> list[Any]:
+    return [converter(rng)[0], float(rng.choice([0.0, -0.0, rng.uniform(-3e6, 3e6)]))]
+
+
+@builder
+def converter_ac(rng: np.random.Generator, n: int) -> list[Any]:
+    return [converter(rng)[0], float(rng.choice([0.0, 2e4, -4e9, rng.uniform(-3e6, 3e6)]))]
+
+
+def battery(rng: np.random.Generator) -> list[Any]:
+    p = record(
+        dtypes.BatteryParams, rng, soc_min=0.05, soc_max=0.95, capacity_as=1e6, charge_per_tick=1e-9, current_per_soc_a=1e9,
+        series=400.0, resistance_ohm=0.02, per_ohm=rng.choice([0.0, 50.0]), current_min_a=-900.0, current_max_a=1800.0, voltage_min_v=1000.0,
+        voltage_max_v=1460.0, ocv_first=2, ocv_intervals=10.0,
+    )  # fmt: skip
+    soc = rng.choice([0.0, 0.05, 0.5, 0.95, 1.0, rng.uniform(0, 1)])
+    s = record(dtypes.BatteryState, rng, soc=soc, soc_carry=rng.uniform(-1e-17, 1e-17))
+    return [p, s, np.concatenate(([np.nan, np.nan], np.sort(rng.uniform(2.5, 3.5, 11))))]
+
+
+@builder
+def battery_step(rng: np.random.Generator, n: int) -> list[Any]:
+    return [*battery(rng), float(rng.choice([0.0, 1e9, -1e9, rng.uniform(-3e6, 3e6)]))]
+
+
+def supercapacitor(rng: np.random.Generator) -> list[Any]:
+    p = record(
+        dtypes.SupercapacitorParams, rng, voltage_max_v=800.0, voltage_min_v=400.0, capacitance_core_f=50.0,
+        two_per_farad=0.04, resistance_ohm=0.01,
+        per_ohm=rng.choice([0.0, 100.0]), voltage_least_v=8e-4, leakage_per_s=1e-6, energy_empty_j=4e6, energy_usable_j=12e6, energy_min_j=4e6,
+        energy_max_j=16e6,
+    )  # fmt: skip
+    return [
+        p,
+        record(
+            dtypes.SupercapacitorState, rng, energy_j=rng.choice([0.0, 4e6, 16e6, rng.uniform(4e6, 16e6)])
+        ),
+    ]
+
+
+@builder
+def supercapacitor_step(rng: np.random.Generator, n: int) -> list[Any]:
+    return [*supercapacitor(rng), 1e-3, float(rng.choice([0.0, 1e12, -1e12, rng.uniform(-1e7, 1e7)]))]
+
+
+def control(rng: np.random.Generator) -> list[Any]:
+    p = record(
+        dtypes.ControlParams, rng, target=rng.integers(0, 3), period_tick=rng.integers(1, 4), delay_tick=3, average_count=rng.integers(0, 6),
+        delay_first=0, average_first=4, soc_target=0.5, soc_deadband=0.01, soc_gain_w=1e6, soc_power_max_w=rng.choice([np.inf, 1e4]),
+        ramp_up_w_per_period=rng.choice([np.inf, 1e3]), ramp_down_w_per_period=1e4, slow_limit_w=1e7,
+        fast_limit_w=rng.choice([0.0, 5e6]), fast_soc_gain_w=1e6,
+    )  # fmt: skip
+    s = record(
+        dtypes.ControlState, rng, target_w=rng.uniform(0, 1e8), low_w=rng.uniform(-1e6, 1e6), average_sum_w=rng.uniform(0, 1e9),
+        average_fill=rng.integers(0, 2), average_head=0,
+    )  # fmt: skip
+    return [p, s, rng.uniform(0, 1e8, 12)]
+
+
+@builder
+def measured_load(rng: np.random.Generator, n: int) -> list[Any]:
+    return [*control(rng), int(rng.integers(0, 100)), float(rng.uniform(0, 1e8))]
+
+
+@builder
+def moving_average(rng: np.random.Generator, n: int) -> list[Any]:
+    p, s, ring = control(rng)
+    p.average_count = rng.integers(1, 6)
+    return [p, s, ring, float(rng.uniform(0, 1e8))]
+
+
+@builder
+def control_step(rng: np.random.Generator, n: int) -> list[Any]:
+    return [*control(rng), float(rng.uniform(0, 1e8)), float(rng.uniform(0, 1)), float(rng.uniform(0, 1))]
+
+
+def grid(rng: np.random.Generator) -> tuple[Any, Any, Any]:
+    events = records(dtypes.GridEvent, 3)
+    events.start_tick = rng.integers(0, 50, 3)
+    events.stop_tick = events.start_tick + rng.integers(1, 50, 3)
+    events.voltage_pu = rng.uniform(0, 1.2, 3)
+    events.frequency_offset_hz = rng.uniform(-1, 1, 3)
+    p = record(
+        dtypes.GridParams, rng, nominal_frequency_hz=60.0, source_voltage_pu=1.0, frequency_model=rng.integers(0, 2), base_va=1e8,
+        per_base=1e-8, resistance_pu=0.02, reactance_pu=0.2, impedance_squared=0.0404, transformer_loss_0_w=5e4,
+        transformer_loss_2_per_w=4e-11, per_system=5e-11, swing_ff=0.999, swing_fm=1e-4, swing_fp=-1e-4, swing_mf=-0.06,
+        swing_mm=0.99, swing_mp=1e-6, events=3,
+    )  # fmt: skip
+    s = record(
+        dtypes.GridState, rng, event_voltage_pu=rng.choice([0.0, 0.5, 1.0]), reference_w=9e7, frequency_pu=rng.uniform(-1e-3, 1e-3),
+        next_change_tick=rng.integers(0, 90),
+    )  # fmt: skip
+    return p, s, events
+
+
+@builder
+def grid_events(rng: np.random.Generator, n: int) -> list[Any]:
+    return [*grid(rng), int(rng.integers(0, 110))]
+
+
+@builder
+def thevenin_voltage(rng: np.random.Generator, n: int) -> list[Any]:
+    p = grid(rng)[0]
+    return [p, float(rng.choice([0.0, 1.0, 0.5])), float(rng.uniform(-2, 6)), float(rng.uniform(-2, 3))]
+
+
+@builder
+def frequency_step(rng: np.random.Generator, n: int) -> list[Any]:
+    return [*grid(rng)[:2], float(rng.uniform(0, 2e8))]
+
+
+@builder
+def grid_step(rng: np.random.Generator, n: int) -> list[Any]:
+    return [*grid(rng)[:2], 1e-3, float(rng.uniform(-1e8, 6e8)), float(rng.uniform(-5e7, 2e8))]
+
+
+@builder
+def record_tick(rng: np.random.Generator, n: int) -> list[Any]:
+    keep = np.sort(rng.choice(n, min(n, 5), replace=False)).astype(np.int64)
+    ticks = int(rng.integers(1, 4))
+    signal = lanes(rng, n, -1e8, 1e9)
+    sums = [
+        lanes(rng, n, 0, 1e12),
+        lanes(rng, n, -1, 1),
+        lanes(rng, n, -1e9, 0),
+        lanes(rng, n, 0, 1e9),
+        lanes(rng, n, 0, 1e9),
+    ]
+    return [
+        n,
+        signal,
+        *sums,
+        int(rng.integers(0, ticks)),
+        ticks,
+        len(keep),
+        keep,
+        poison(len(keep)),
+        poison(3, n),
+    ]
+
+
+TICKS = 40
+
+
+@builder
+def workload_run(rng: np.random.Generator, n: int) -> list[Any]:
+    s = job_state(rng)
+    s.begin_tick, s.begin_fraction, s.length_tick, s.iteration = 0, 0.25, 0.0, -1
+    return [TICKS, n, job_params(rng), s, 5, 1000.0, 90.0, np.arange(n), np.zeros(n), poison(TICKS, n)]
+
+
+@builder
+def gpu_run(rng: np.random.Generator, n: int) -> list[Any]:
+    _, p, gpus, magic, cap, _, _, *rest = gpu_power(rng, n)
+    return [
+        TICKS,
+        n,
+        p,
+        gpus,
+        magic,
+        cap,
+        rng.uniform(0, 1200, (TICKS, n)),
+        *rest[:3],
+        *(poison(TICKS, n) for _ in range(5)),
+    ]
+
+
+@builder
+def rack_run(rng: np.random.Generator, n: int) -> list[Any]:
+    power = snapped(rng.uniform(2e4, 1e5, (TICKS, n)))
+    state = [np.zeros(n), np.full(n, 2340.0), poison(n), poison(n)]
+    return [TICKS, n, rack_params(rng), MAGIC, 1e-3, power, *state, *(poison(TICKS, n) for _ in range(6))]
+
+
+@builder
+def distribution_run(rng: np.random.Generator, n: int) -> list[Any]:
+    count, p, s, *_ = distribution_step(rng, n)
+    load = rng.uniform(0, 1e7, (TICKS, count))
+    return [
+        TICKS,
+        count,
+        p,
+        s,
+        load,
+        poison(TICKS, count),
+        poison(TICKS, count),
+        poison(TICKS),
+        np.full((TICKS, count), 99),
+    ]
+
+
+@builder
+def cooling_run(rng: np.random.Generator, n: int) -> list[Any]:
+    return [TICKS, *cooling_step(rng, n)[:2], rng.uniform(0, 1e8, TICKS), poison(TICKS)]
+
+
+@builder
+def converter_run(rng: np.random.Generator, n: int) -> list[Any]:
+    return [TICKS, *converter(rng), rng.uniform(-5e6, 5e6, TICKS), poison(TICKS), poison(TICKS)]
+
+
+@builder
+def battery_run(rng: np.random.Generator, n: int) -> list[Any]:
+    out = [poison(TICKS) for _ in range(6)]
+    return [TICKS, *battery(rng), rng.uniform(-3e6, 3e6, TICKS), *out, np.full(TICKS, 99)]
+
+
+@builder
+def supercapacitor_run(rng: np.random.Generator, n: int) -> list[Any]:
+    out = [poison(TICKS) for _ in range(6)]
+    return [TICKS, *supercapacitor(rng), 1e-3, rng.uniform(-1e8, 1e8, TICKS), *out, np.full(TICKS, 99)]
+
+
+@builder
+def control_run(rng: np.random.Generator, n: int) -> list[Any]:
+    p, s, ring = control(rng)
+    s.started = 0
+    return [
+        TICKS,
+        p,
+        s,
+        ring,
+        rng.uniform(0, 1e8, TICKS),
+        0.4,
+        0.6,
+        poison(TICKS),
+        poison(TICKS),
+        poison(TICKS),
+    ]
+
+
+@builder
+def grid_run(rng: np.random.Generator, n: int) -> list[Any]:
+    p, s, event = grid(rng)
+    s.next_change_tick = 0
+    load = [rng.uniform(0, 2e8, TICKS), rng.uniform(0, 5e7, TICKS)]
+    return [TICKS, p, s, event, 1e-3, *load, *(poison(TICKS) for _ in range(6))]
