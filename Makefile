@@ -11,6 +11,7 @@ WERROR ?= OFF
 EXAMPLE ?= examples/quickstart.toml
 RUN_DIR ?= runs/quickstart
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 VENV := $(CURDIR)/.venv
 STAMPS := $(VENV)/stamps
@@ -102,7 +103,7 @@ run: install
 
 # Each benchmark asserts its answer; the figures go to build/bench.json.
 bench: dev
-	$(BIN)/python -m pytest bench --benchmark-only --benchmark-json=build/bench.json
+	$(BIN)/python bench/run.py --json build/bench.json $(BENCH_ARGS)
 
 # ---- what a change must pass
 

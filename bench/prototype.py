@@ -55,9 +55,8 @@ def _compiled(racks: int, ticks: int, isa: str, budget_s: float) -> Findings:
     digests = {sites.state_digest(engine) for engine in engines.values()}
     require(len(digests) == 1, f"{racks} racks: native and Numba differ")
     found = Findings()
-    found.checks.append(
-        f"prototype, {racks} racks: native {isa} and Numba equal in all bits after {engines['native'].tick} ticks"
-    )
+    done = engines["native"].tick
+    found.checks.append(f"prototype, {racks} racks: native {isa} and Numba equal after {done} ticks")
     for name in engines:
         rack_tick_ns = best[name] / ticks / racks * 1e9
         found.measures[f"prototype/{racks}/{name}/rack_tick"] = Measure(rack_tick_ns, "ns", spin_s=best[SPIN])

@@ -81,7 +81,9 @@ def site_dict(racks: int, duration_s: float = 60.0) -> dict[str, Any]:
             "fixed_w": 0.015 * site_w, "proportional": 0.03, "lagged": 0.08, "time_constant": "180 s",
         },
         "storage": {
-            "battery": {"preset": "enerc-container", "energy_wh": 0.8 * site_w, "rated_power_w": 0.8 * site_w},
+            "battery": {
+                "preset": "enerc-container", "energy_wh": 0.8 * site_w, "rated_power_w": 0.8 * site_w,
+            },
             "supercapacitor": {
                 "preset": "supercapacitor-15mw", "kind": "supercapacitor", "energy_wh": 0.0015 * site_w,
                 "rated_power_w": 0.45 * site_w, "ramp_w_per_s": 15.0 * site_w,

@@ -34,18 +34,18 @@ def laid_over(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]
 
 
 def lossless_site(peak_w: float, tables: Mapping[str, Any]) -> dict[str, Any]:
-    """A site that draws exactly what its GPUs do: one rack of 1000 GPUs, no loss, no voltage drop to speak of.
+    """A site that draws exactly what its GPUs do: one rack of 100,000 GPUs, no loss, no voltage drop to speak of.
 
     `tables` are laid over it; the job is `job`, the GPU `gpu`, the population `racks`.
     """
     base = {
         "schema_version": 1,
         "workload": {"job": {"kind": "training", "edge_s": 0.0}},
-        "gpu": {"gpu": {"rated_power_w": peak_w / 1000.0, "idle_power_w": 0.0}},
+        "gpu": {"gpu": {"rated_power_w": peak_w / 1e5, "idle_power_w": 0.0}},
         "rack": {
             "racks": {
                 "count": 1,
-                "gpus_per_rack": 1000,
+                "gpus_per_rack": 100_000,
                 "gpu": "gpu",
                 "workload": "job",
                 "psu_loss_a": 0.0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -97,6 +98,9 @@ class Engine:
         isa: str | None = None,
     ) -> None:
         model = scenario.model
+        threads = model.simulation.threads if threads is None else threads
+        if not 1 <= threads <= 256:
+            raise ScenarioError([Fault("threads", threads, "must be 1 to 256", "one per core at most")])
         self.scenario = scenario
         self.engine = engine or model.simulation.engine
         self.tick_s = model.simulation.tick_s
@@ -114,14 +118,14 @@ class Engine:
             [self.signal_names.index(name) for name in self.full_rate_names],
             len(self.signal_names), self.chunk_ticks, self.envelope_tick, EVENTS_PER_CHUNK,
         )  # fmt: skip
-        self._runner = self._start(threads or model.simulation.threads, isa or "")
+        self._runner = self._start(threads, isa or "")
 
     def _start(self, threads: int, isa: str) -> Any:
         if self.engine == "native":
-            from wattkeel import _core
+            from wattkeel.native import core
 
             try:
-                return _core.Runner(self.plant, self._chunk, isa, threads)
+                return core().Runner(self.plant, self._chunk, isa, threads)
             except ValueError as error:
                 raise ScenarioError([Fault("isa", isa, str(error), "choose one of them, or none")]) from None
         if self.engine == "numba":
@@ -228,6 +232,10 @@ class Engine:
                 raise ScenarioError([Fault(name, value, "a cap is a power above 0 W", "give W per GPU")])
             self.plant.gpu_state[racks.index(unit)].cap_w = value
         elif (stage, quantity) == ("storage", "power_w") and unit in units:
+            if math.isinf(value):
+                raise ScenarioError(
+                    [Fault(name, value, "not a finite power", "give W, or NaN for the control")]
+                )
             self.plant.converter_state[units.index(unit)].override_w = value
         elif (stage, quantity) == ("storage", "reactive_power_var") and unit in units:
             u = units.index(unit)

@@ -137,9 +137,9 @@ class GridRun:
 
 def _kernel(name: str, engine: str) -> Callable[..., Any]:
     if engine == "native":
-        from wattkeel import _core
+        from wattkeel.native import core
 
-        kernel: Callable[..., Any] = _core.kernels()[name]
+        kernel: Callable[..., Any] = core().kernels()[name]
         return kernel
     if engine == "numba":
         from wattkeel.prototype import runs

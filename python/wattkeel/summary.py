@@ -74,7 +74,8 @@ def summarise(
     -------
     dict of str to float
         E.g. ``poi_power_max_w``, ``import_energy_j``, ``storage.bess.soc_min``. Extremes are exact over all
-        ticks; means and energies come from the engine's compensated meters.
+        ticks; means and energies come from the engine's compensated meters; swings within 5 s are those
+        after ``compliance.settle_s``.
     """
     duration_s = recorder.ticks * recorder.plan.tick_s
     extremes = recorder.extremes()
@@ -86,7 +87,7 @@ def summarise(
         if signal in meters and unit == "w" and duration_s > 0.0:
             figures[f"{name}_mean_{unit}"] = meters[signal] / duration_s
     if signals is not None and finest is not None:
-        figures.update(_ranges(signals, finest, recorder.plan.tick_s))
+        figures.update(_ranges(signals, finest, recorder.plan.tick_s, settled_s(model, duration_s)))
     for name, pattern in _ENERGIES:
         parts = [meters[pattern.replace("*", place)] for place in places_of(pattern, meters)]
         if parts:
@@ -134,19 +135,26 @@ def nominal_energy_j(storage: Any) -> float:
     return float(0.5 * cells.capacitance_f * (cells.voltage_max_v**2 - cells.voltage_min_v**2))
 
 
-def _ranges(signals: SignalMap, finest: Envelope, tick_s: float) -> dict[str, float]:
-    """Return the largest swing of import and load within `RANGE_WINDOW_S`."""
+def settled_s(model: Any, duration_s: float) -> float:
+    """Return the time [s] from which a run is judged: ``compliance.settle_s``, 0 for a shorter run."""
+    settle_s = float(model.compliance.settle_s)
+    return settle_s if settle_s < duration_s else 0.0
+
+
+def _ranges(signals: SignalMap, finest: Envelope, tick_s: float, start_s: float) -> dict[str, float]:
+    """Return the largest swing of import and load within `RANGE_WINDOW_S`, from `start_s` on."""
     ranges = {}
     for key, name in _RANGES:
         if name in signals:
-            ranges[key] = _range(signals[name], round(RANGE_WINDOW_S / tick_s))
+            ranges[key] = _range(signals[name][round(start_s / tick_s) :], round(RANGE_WINDOW_S / tick_s))
         elif name in finest.names and finest.period_s <= RANGE_WINDOW_S / 4.0:
             _, low, _, high = finest.of(name)
             # Low and high of each bucket, one after the other. The span below holds one value less than the
             # buckets of a window do: it never reaches beyond them, whether it begins with a low or with a
             # high.
             span = 2 * round(RANGE_WINDOW_S / finest.period_s) - 2
-            ranges[key] = _range(np.stack([low, high], axis=1).ravel(), span)
+            first = round(start_s / finest.period_s)
+            ranges[key] = _range(np.stack([low[first:], high[first:]], axis=1).ravel(), span)
     return ranges
 
 

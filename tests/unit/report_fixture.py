@@ -70,7 +70,8 @@ class FakeScenario:
     def model(self) -> Any:
         battery = SimpleNamespace(energy_j=7.2e10)
         unit = SimpleNamespace(kind="battery", battery=battery)
-        return SimpleNamespace(title=self.title, storage={self.unit: unit})
+        compliance = SimpleNamespace(settle_s=0.0)
+        return SimpleNamespace(title=self.title, storage={self.unit: unit}, compliance=compliance)
 
     def to_toml(self) -> str:
         return self.toml

@@ -1483,7 +1483,7 @@ class Record(Parameters):
         json_schema_extra={"unit": "1", "type": "strings"},
     )
     event_signals: tuple[Text, ...] = Field(
-        default=("poi.*", "site.load_power_w", "storage.*.power_w"),
+        default=("poi.*", "site.load_power_w", "storage.*.power_w", "storage.*.soc"),
         description="Signals kept at every tick around events.",
         json_schema_extra={"unit": "1", "type": "strings"},
     )

@@ -65,7 +65,10 @@ def _figures(summary: Mapping[str, float]) -> Iterator[tuple[str, str]]:
     symbol = "W"
     yield from span("load_power", "w", "site load")
     yield from span("poi_power", "w", "grid import")
-    for key, label in (("load_range_5s_w", "swing in 5 s, load"), ("poi_range_5s_w", "swing in 5 s, grid")):
+    for key, label in (
+        ("load_range_5s_w", "swing in 5 s (settled), load"),
+        ("poi_range_5s_w", "swing in 5 s (settled), grid"),
+    ):
         if key in summary:
             yield label, format_quantity(summary[key], "W")
     symbol = "pu"

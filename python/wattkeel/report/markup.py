@@ -17,7 +17,7 @@ _STEPS: dict[str, tuple[tuple[float, float, str], ...]] = {
     # Ramps of minutes are written in MW/min, those of seconds in MW/s.
     "W/s": ((2e6, 1e-6, "MW/s"), (1e3, 6e-5, "MW/min"), (1e1, 1e-3, "kW/s"), (0.0, 1.0, "W/s")),
     "W/min": ((1e6, 1e-6, "MW/min"), (1e3, 1e-3, "kW/min"), (0.0, 1.0, "W/min")),
-    "J": ((3.6e13, 1 / 3.6e12, "GWh"), (3.6e9, 1 / 3.6e9, "MWh"), (3.6e6, 1 / 3.6e6, "kWh"), (0.0, 1.0, "J")),
+    "J": ((3.6e13, 1 / 3.6e12, "GWh"), (3.6e9, 1 / 3.6e9, "MWh"), (3.6e5, 1 / 3.6e6, "kWh"), (0.0, 1.0, "J")),
     "V": ((1e3, 1e-3, "kV"), (0.0, 1.0, "V")),
     "1": ((0.0, 1.0, ""),),
 }

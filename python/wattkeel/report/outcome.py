@@ -10,6 +10,7 @@ from wattkeel.report.interface import ResultLike
 from wattkeel.report.markup import clock, duration, is_long, number, quantity, span, text, unit_of
 from wattkeel.report.panels import signal_names, storage_units
 from wattkeel.report.series import Band, Reader, largest_change
+from wattkeel.summary import settled_s
 
 #: Window of the power variation in words and figures; the rules judge with their own windows.
 VARIATION_S = 5.0
@@ -43,9 +44,11 @@ def power_figures(result: ResultLike, name: str) -> PowerFigures | None:
         return None
     low, high = reader.extremes()
     band: Band = reader.finest(ROLLING_BUCKETS)
+    settle_s = settled_s(result.scenario.model, reader.end_s)
+    band = band.cut(round((settle_s - band.start_s) / band.period_s), len(band))
     variation, end_s = largest_change(band, VARIATION_S)
     variation = result.summary.get(SUMMARY_RANGES.get(name, ""), variation)  # exact on runs of any length
-    minute = largest_change(band, 60.0)[0] if reader.end_s > 60.0 else math.nan
+    minute = largest_change(band, 60.0)[0]
     return PowerFigures(low, high, reader.mean(), variation, end_s, minute)
 
 
@@ -73,6 +76,7 @@ def _verdicts(result: ResultLike) -> str:
 def _grid_sentence(result: ResultLike, load: PowerFigures | None, poi: PowerFigures) -> str:
     units = storage_units(signal_names(result))
     window = f"{VARIATION_S:g} s" if result.duration_s >= VARIATION_S else "the run"
+    window += " after settling" if settled_s(result.scenario.model, result.duration_s) > 0.0 else ""
     change = quantity(poi.variation_w, "W", digits=3)
     if math.isnan(poi.variation_w):
         return f"The grid sees {span(poi.minimum_w, poi.maximum_w, 'W', 3)}."
@@ -177,8 +181,8 @@ def _summary_table(result: ResultLike) -> str:
     rows = []
     for key, value in result.summary.items():
         shown = quantity(value, unit_of(key)) if isinstance(value, int | float) else str(value)
-        rows.append(f'<tr><td class="name">{text(key)}</td><td class="n">{text(shown)}</td></tr>')
+        rows.append(f"<div><dt>{text(key)}</dt><dd>{text(shown)}</dd></div>")
     return (
         f"<details><summary>All {len(rows)} summary figures of the run</summary>"
-        f'<div class="columns"><table><tbody>{"".join(rows)}</tbody></table></div></details>'
+        f'<dl class="pairs">{"".join(rows)}</dl></details>'
     )

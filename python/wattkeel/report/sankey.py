@@ -12,6 +12,8 @@ WIDTH, FLOW_HEIGHT = 700.0, 230.0
 LEFT, RIGHT, BAR, PITCH = 168.0, 512.0, 12.0, 33.0
 #: Share of the energy below which entries of a group are joined to one flow.
 SMALL = 0.004
+#: Share below which a flow is left out.
+INVISIBLE = 0.0005
 
 #: Words for the entries of the ledger, without the place in the middle.
 LABELS = {
@@ -82,7 +84,7 @@ def _without_small(flows: list[_Flow], total_j: float) -> list[_Flow]:
     for kind, word in (("load", "Other loads"), ("loss", "Other losses"), ("stored", "Other stores")):
         small = [flow for flow in flows if flow.kind == kind and flow.energy_j < SMALL * total_j]
         energy_j = sum(flow.energy_j for flow in small)
-        if energy_j > 0:
+        if energy_j >= INVISIBLE * total_j and energy_j > 0:
             kept.append(_Flow(word if len(small) > 1 else small[0].label, kind, energy_j))
     order = {"load": 1, "stored": 2, "loss": 3}
     return sorted(kept, key=lambda flow: order.get(flow.kind, 0))
@@ -118,7 +120,7 @@ def sankey(ledger: LedgerLike) -> str:
         'flow of the run">',
         f'<rect class="bus" x="{middle - BAR / 2:g}" y="{bus_top:.1f}" width="{BAR:g}" '
         f'height="{FLOW_HEIGHT:.1f}"/>',
-        f'<text x="{middle + BAR / 2:g}" y="{bus_top - 7:.1f}" text-anchor="end">Site, '
+        f'<text x="{middle - BAR / 2 - 6:g}" y="{bus_top + FLOW_HEIGHT / 2:.1f}" text-anchor="end">Site, '
         f"{number(total_j * factor)} {unit}</text>",
     ]
     for flows, left_side in ((inward, True), (outward, False)):

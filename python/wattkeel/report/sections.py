@@ -10,7 +10,7 @@ from wattkeel.report.interface import EventLike, FindingLike, ResultLike
 from wattkeel.report.markup import clock, duration, fixed, is_long, number, quantity, scaling, table, text
 from wattkeel.report.panels import signal_names, storage_units
 from wattkeel.report.series import Reader
-from wattkeel.summary import nominal_energy_j
+from wattkeel.summary import nominal_energy_j, settled_s
 
 #: Verdict -> (order, word); the style sheet colours by the verdict's name.
 VERDICTS: dict[str, tuple[int, str]] = {
@@ -90,7 +90,7 @@ def _finding_row(finding: FindingLike, long_run: bool) -> str:
 
 
 def _settling(result: ResultLike) -> str:
-    settle_s = getattr(getattr(result.scenario.model, "compliance", None), "settle_s", 0.0)
+    settle_s = settled_s(result.scenario.model, result.duration_s)
     return f"Rules are judged from {text(duration(settle_s))} on. " if settle_s > 0 else ""
 
 
@@ -190,8 +190,9 @@ def ledger_table(result: ResultLike) -> str:
         f'scope="col" class="n">{unit}</th>'
         f'<th scope="col" class="n">Share</th></tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
         '<p class="hint">Sources = loads + losses + stored. Residual of the balance: '
-        f"<b>{text(residual)}</b>. "
-        "Storage cells count as a source, negative when they end fuller than they began.</p>"
+        f"<b>{text(residual.replace('-', '−'))}</b>. "
+        "Storage cells count as a source, negative when they end fuller than they began. The drawing leaves "
+        "out flows below 0.05 %.</p>"
     )
 
 
