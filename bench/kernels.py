@@ -1,8 +1,8 @@
 """Single kernels: time per lane-tick or per call, for every instruction set and beside the Numba prototype.
 
-A call from Python costs far more than one lane; so every kernel is called with many lanes (or, in its ``_run``
-form, many ticks), and the time of the same call with none is taken off. Before it is timed, every kernel runs
-once on fresh arguments in every implementation, and all arguments and results must agree bit by bit.
+A call from Python costs far more than one lane. So every kernel is called with many lanes, or its ``_run``
+form with many ticks, and the time of the same call with none is taken off. Before it is timed, every kernel
+runs once on fresh arguments in every implementation; all arguments and results must agree bit by bit.
 """
 
 from __future__ import annotations

@@ -16,7 +16,16 @@ from wattkeel import _core, prototype
 ISAS = _core.build_info()["instruction_sets_available"]
 SIZES = (1, 2, 3, 7, 8, 9, 31, 64, 255, 256)
 # Prototypes that other prototypes inline and that have no table entry of their own in the core.
-INNER = {"clamp", "current_for_power", "snap", "loss_curve", "philox_words", "philox_uniform", "kernel"}
+INNER = {
+    "clamp",
+    "current_for_power",
+    "snap",
+    "loss_curve",
+    "philox_words",
+    "philox_uniform",
+    "kernel",
+    "two_sum",
+}
 WHOLE_SITE = {"advance", "bus_step", "envelope_add", "envelope_clear", "envelope_close", "facility_step",
               "generation_step", "jobs_step", "lanes_step", "log_event", "role_soc", "storage_step"}  # fmt: skip
 

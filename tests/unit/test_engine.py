@@ -124,7 +124,7 @@ def test_wrong_choices_are_refused(scenario: wk.Scenario) -> None:
         engine.advance(engine.chunk_ticks + 1)
     with pytest.raises(ValueError, match="backwards"):
         engine.step(-1)
-    racks = {"rack": {"a": {**SITE["rack"]["a"], "count": 99}}}  # type: ignore[dict-item]
+    racks = {"rack": {"a": {**SITE["rack"]["a"], "count": 99}}}
     other = wk.Scenario.from_dict({**SITE, **racks}, base_dir=".")
     with pytest.raises(wk.ScenarioError, match="another|fit"):
         wk.Engine(other).restore(engine.snapshot())

@@ -138,4 +138,4 @@ def test_grid_collapses_with_a_result_and_not_with_a_nan(engine: str) -> None:
 )
 def test_wrong_inputs_are_refused(call: object, said: str) -> None:
     with pytest.raises(wk.ScenarioError, match=said):
-        call()  # type: ignore[operator]
+        call()

@@ -62,9 +62,7 @@ class TestFloorOfAGpu:
     @pytest.mark.parametrize("row", DATA["floor"], ids=lambda row: f"L {row['low']} d {row['duty']}")
     def test_energy_overhead(self, engine: str, row: dict[str, float]) -> None:
         demand_w = self.demand_w(row["low"], row["duty"], 1_000_000, 1)  # the duties have up to seven digits
-        run = wk.stages.gpu(
-            self.gpu(row["floor"]), demand_power_w=demand_w, time_step_s=1e-3, engine=engine
-        )
+        run = wk.stages.gpu(self.gpu(row["floor"]), demand_power_w=demand_w, time_step_s=1e-3, engine=engine)
         overhead = measures.energy_overhead(run.power_w, demand_w)
         assert overhead == pytest.approx(row["overhead"], abs=0.01 * self.DATA["abs_tol"])
         burnt = float(run.floor_power_w.sum() / demand_w.sum())

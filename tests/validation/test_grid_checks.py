@@ -77,7 +77,9 @@ class TestSinusoidalLoad:
         tick_s, settle_s = self.DATA["tick_s"], self.DATA["settle_s"]
         length_s = settle_s + 4.0 / line["load_hz"]
         time_s = np.arange(round(length_s / tick_s)) * tick_s
-        power_w = self.DATA["base_w"] + self.DATA["swing_w"] * np.sin(2.0 * math.pi * line["load_hz"] * time_s)
+        power_w = self.DATA["base_w"] + self.DATA["swing_w"] * np.sin(
+            2.0 * math.pi * line["load_hz"] * time_s
+        )
         run = wk.stages.grid(swing_grid(), power_w=power_w, time_step_s=tick_s, engine=engine)
         settled_hz = run.frequency_hz[time_s >= settle_s]
         amplitude_mhz = 0.5e3 * float(np.ptp(settled_hz))

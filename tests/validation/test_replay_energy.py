@@ -82,9 +82,7 @@ def write_trace(folder: Path) -> tuple[Path, list[Fraction], np.ndarray]:
 
 @pytest.mark.parametrize("interpolation", ["hold", "linear"])
 @pytest.mark.parametrize("tick_s", TICKS_S)
-def test_energy_of_several_passes(
-    tmp_path: Path, engine: str, interpolation: str, tick_s: float
-) -> None:
+def test_energy_of_several_passes(tmp_path: Path, engine: str, interpolation: str, tick_s: float) -> None:
     """Needs no measured data: an uneven trace, three passes, against exact rational arithmetic."""
     path, time, power_w = write_trace(tmp_path)
     row = {"name": "uneven", "racks": 2, "trace_gpus": 1}

@@ -22,7 +22,9 @@ class TestConstantPower:
     def test_static_solution(self, engine: str, row: dict[str, Any]) -> None:
         slack = self.DATA["rel_tol"]
         cell = Battery(**self.DATA["cell"])
-        run = wk.stages.battery(cell, power_w=[row["power_w"]], time_step_s=self.DATA["tick_s"], engine=engine)
+        run = wk.stages.battery(
+            cell, power_w=[row["power_w"]], time_step_s=self.DATA["tick_s"], engine=engine
+        )
         assert run.current_a[0] == pytest.approx(row["current_a"], rel=slack)
         assert run.voltage_v[0] == pytest.approx(row["voltage_v"], rel=slack)
         delivered_w = row["power_w"] if row["feasible"] else self.DATA["largest_w"]

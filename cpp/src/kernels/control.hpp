@@ -29,13 +29,8 @@ static inline double moving_average(const ControlParams& p, ControlState& s, dou
     }
     *place = load_w;
     s.average_head = s.average_head + 1 < p.average_count ? s.average_head + 1 : 0;
-    const double a = s.average_sum_w;
-    const double b = change + s.average_carry_w;
-    const double total = a + b;
-    const double part = total - a;
-    s.average_carry_w = (a - (total - part)) + (b - part);
-    s.average_sum_w = total;
-    return total / static_cast<double>(s.average_fill);
+    two_sum(change, s.average_sum_w, s.average_carry_w);
+    return s.average_sum_w / static_cast<double>(s.average_fill);
 }
 
 static inline Commands control_step(const ControlParams& p, ControlState& s, double* ring,

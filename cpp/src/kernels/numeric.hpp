@@ -66,16 +66,19 @@ static inline double snapped_sum(Index n, const double* WK_RESTRICT x, double ma
 #undef WATTKEEL_TERM
 }
 
+// Adds x to the running sum total + carry (Knuth's TwoSum; error of second order in eps).
+WK_INLINE void two_sum(double x, double& total, double& carry) {
+    const double a = total;
+    const double b = x + carry;
+    const double s = a + b;
+    const double t = s - a;
+    carry = (a - (s - t)) + (b - t);
+    total = s;
+}
+
 static inline void compensated_add(Index n, const double* WK_RESTRICT x, double* WK_RESTRICT total,
                                    double* WK_RESTRICT carry) {
-    for (Index i = 0; i < n; ++i) {
-        const double a = total[i];
-        const double b = x[i] + carry[i];
-        const double s = a + b;
-        const double t = s - a;
-        carry[i] = (a - (s - t)) + (b - t);
-        total[i] = s;
-    }
+    for (Index i = 0; i < n; ++i) two_sum(x[i], total[i], carry[i]);
 }
 
 WK_INLINE double loss_curve(double x, double loss_0_w, double loss_1, double loss_2_per_w,

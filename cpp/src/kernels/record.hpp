@@ -17,10 +17,13 @@ static inline void envelope_clear(Index n, double* WK_RESTRICT low, double* WK_R
     }
 }
 
-static inline void envelope_add(Index n, const double* WK_RESTRICT signal, double* WK_RESTRICT low,
-                                double* WK_RESTRICT high, double* WK_RESTRICT total) {
+// Meter and envelope in one pass over the signals.
+static inline void signals_add(Index n, const double* WK_RESTRICT signal, double* WK_RESTRICT meter,
+                               double* WK_RESTRICT meter_carry, double* WK_RESTRICT low,
+                               double* WK_RESTRICT high, double* WK_RESTRICT total) {
     for (Index i = 0; i < n; ++i) {
         const double x = signal[i];
+        two_sum(x, meter[i], meter_carry[i]);
         low[i] = x < low[i] ? x : low[i];
         high[i] = x > high[i] ? x : high[i];
         total[i] += x;
@@ -44,9 +47,8 @@ static inline Index record_tick(Index n, const double* WK_RESTRICT signal,
                                 double* WK_RESTRICT total, Index bucket_fill, Index bucket_ticks,
                                 Index kept, const Index* WK_RESTRICT keep, double* WK_RESTRICT row,
                                 double* WK_RESTRICT bucket) {
-    compensated_add(n, signal, meter, meter_carry);
     if (bucket_fill == 0) envelope_clear(n, low, high, total);
-    envelope_add(n, signal, low, high, total);
+    signals_add(n, signal, meter, meter_carry, low, high, total);
     for (Index j = 0; j < kept; ++j) row[j] = signal[keep[j]];
     ++bucket_fill;
     if (bucket_fill == bucket_ticks) {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wattkeel.prototype._jit import kernel
-from wattkeel.prototype.numeric import clamp
+from wattkeel.prototype.numeric import clamp, two_sum
 
 
 @kernel
@@ -28,13 +28,8 @@ def moving_average(p, s, ring, load_w):
         change = load_w - ring[place]
     ring[place] = load_w
     s.average_head = s.average_head + 1 if s.average_head + 1 < p.average_count else 0
-    a = s.average_sum_w
-    b = change + s.average_carry_w
-    total = a + b
-    part = total - a
-    s.average_carry_w = (a - (total - part)) + (b - part)
-    s.average_sum_w = total
-    return total / s.average_fill
+    s.average_sum_w, s.average_carry_w = two_sum(change, s.average_sum_w, s.average_carry_w)
+    return s.average_sum_w / s.average_fill
 
 
 @kernel

@@ -42,15 +42,19 @@ def snapped_sum(n, x, magic):
 
 
 @kernel
+def two_sum(x, total, carry):
+    """Add ``x`` to the running sum ``total + carry`` (Knuth's TwoSum; error of second order in eps)."""
+    b = x + carry
+    s = total + b
+    t = s - total
+    return s, (total - (s - t)) + (b - t)
+
+
+@kernel
 def compensated_add(n, x, total, carry):
-    """Add ``x`` to the running sums ``total + carry`` (Knuth's TwoSum; error of second order in eps)."""
+    """Add ``x`` to the running sums ``total + carry``; shapes (n,)."""
     for i in range(n):
-        a = total[i]
-        b = x[i] + carry[i]
-        s = a + b
-        t = s - a
-        carry[i] = (a - (s - t)) + (b - t)
-        total[i] = s
+        total[i], carry[i] = two_sum(x[i], total[i], carry[i])
 
 
 @kernel

@@ -1,0 +1,253 @@
+"""Hypothesis strategies: small sites of any shape, with all their features switched on and off."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+
+from wattkeel.scenario import Scenario
+
+METERS = Path(__file__).parent / "golden" / "meters.csv"
+TICKS_S = (1e-4, 1e-3, 1e-2)
+
+
+def between(low: float, high: float) -> st.SearchStrategy[float]:
+    return st.floats(low, high, allow_nan=False, allow_infinity=False)
+
+
+def maybe(values: st.SearchStrategy[Any], none: Any = 0.0) -> st.SearchStrategy[Any]:
+    return st.one_of(st.just(none), values)
+
+
+@st.composite
+def jobs(draw: st.DrawFn, tick_s: float, ticks: int) -> dict[str, Any]:
+    run_s = ticks * tick_s
+    common = {
+        "start_s": draw(maybe(between(0.0, 0.4))) * run_s,
+        "start_ramp_s": draw(maybe(between(0.0, 0.1))) * run_s,
+    }
+    if draw(st.booleans()):
+        common |= {
+            "stop_s": draw(between(0.7, 1.2)) * run_s,
+            "stop_ramp_s": draw(maybe(between(0.0, 0.1))) * run_s,
+        }
+    if draw(st.integers(0, 3)) == 0:
+        return common | {
+            "kind": "trace",
+            "trace": str(METERS),
+            "trace_columns": ["?_w"],
+            "trace_boundary": draw(st.sampled_from(["gpu", "rack"])),
+            "trace_interpolation": draw(st.sampled_from(["hold", "linear"])),
+            "trace_start_s": draw(between(0.0, 0.4)),
+            "trace_repeat": draw(st.booleans()),
+            "trace_gpus": draw(st.sampled_from([1.0, 8.0])),
+        }
+    period_s = draw(between(3.0, 0.8 * ticks)) * tick_s
+    compute = draw(between(0.3, 0.6))
+    spare_s = 0.3 * period_s
+    jitter = draw(maybe(between(0.0, 0.02)))
+    return common | {
+        "kind": "training",
+        "period_s": period_s,
+        "compute_fraction": compute,
+        "compute_pu": draw(between(0.3, 1.3)),
+        "communication_pu": draw(between(0.0, 1.0)),
+        "checkpoint_pu": draw(between(0.0, 1.0)),
+        "checkpoint_every": draw(st.integers(0, 3)),
+        "checkpoint_s": period_s,
+        "edge_s": draw(maybe(between(0.0, 0.2))) * spare_s,
+        "straggler_s": draw(maybe(between(0.0, 0.3))) * spare_s,
+        "rack_jitter_s": draw(maybe(between(0.0, 0.3))) * spare_s,
+        "phase_s": draw(maybe(between(0.0, 1.0))) * period_s,
+        "period_jitter": jitter,
+    }
+
+
+@st.composite
+def gpus(draw: st.DrawFn, tick_s: float) -> dict[str, Any]:
+    rated_w = draw(between(100.0, 2000.0))
+    out = {
+        "rated_power_w": rated_w,
+        "idle_power_w": draw(between(0.0, 0.3)) * rated_w,
+        "percent_tmp_floor": draw(maybe(between(10.0, 100.0))),
+        "ramp_down_hysteresis_ms": draw(maybe(between(0.0, 50.0))) * tick_s * 1e3,
+        "secondary_floor_w": draw(maybe(between(0.0, 0.8))) * rated_w,
+        "edp_factor": draw(maybe(between(1.0, 1.5), 1.0)),
+        "edp_time_constant_s": draw(between(0.5, 50.0)) * tick_s,
+    }
+    for key, values in (
+        ("cap_w", between(0.4, 1.2)),
+        ("ramp_up_w_per_s", between(1e-3, 0.5)),
+        ("ramp_down_w_per_s", between(1e-3, 0.5)),
+    ):
+        if draw(st.booleans()):
+            out[key] = draw(values) * rated_w / (1.0 if key == "cap_w" else tick_s)
+    return out
+
+
+@st.composite
+def racks(draw: st.DrawFn, tick_s: float, names: dict[str, list[str]]) -> dict[str, Any]:
+    out = {
+        "count": draw(st.one_of(st.integers(1, 20), st.sampled_from([255, 256, 257, 700]))),
+        "gpus_per_rack": draw(st.integers(1, 100)),
+        "gpu": draw(st.sampled_from(names["gpu"])),
+        "workload": draw(st.sampled_from(names["workload"])),
+        "feeds_from": draw(st.sampled_from(["site", *names["distribution"]])),
+        "overhead_w": draw(maybe(between(0.0, 2e4))),
+        "overhead_fraction": draw(maybe(between(0.0, 0.2))),
+    }
+    form = draw(st.sampled_from(["quadratic", "table", "offset"]))
+    if form == "table":
+        out |= {
+            "psu_form": form,
+            "psu_load_pu": [0.1, 0.2, 0.5, 1.0],
+            "psu_efficiency": [0.90, 0.94, 0.96, 0.94],
+        }
+    elif form == "offset":
+        out |= {"psu_form": form, "psu_offset_w": 13.0}
+    if draw(st.booleans()):
+        out["store_energy_j"] = draw(between(1.0, 1e5)) * tick_s * out["gpus_per_rack"]
+        out["store_power_w"] = draw(between(1.0, 1e3)) * out["gpus_per_rack"]
+        out["store_efficiency"] = draw(between(0.8, 1.0))
+        out["store_average_s"] = draw(between(1.0, 100.0)) * tick_s
+        out["store_recovery_s"] = draw(between(1.0, 300.0)) * tick_s
+        out["store_soc_initial"] = draw(between(0.0, 1.0))
+    return out
+
+
+@st.composite
+def nodes(draw: st.DrawFn, above: list[str]) -> dict[str, Any]:
+    out = {
+        "kind": draw(st.sampled_from(["pdu", "ups", "transformer", "busway"])),
+        "rated_power_w": draw(between(1e4, 1e8)),
+        "count": draw(st.integers(1, 5)),
+        "feeds_from": draw(st.sampled_from(["site", *above])),
+    }
+    if draw(st.booleans()):
+        return out | {"load_pu": [0.25, 0.5, 1.0], "efficiency": [0.93, 0.96, 0.95]}
+    return out | {
+        "loss_a": draw(maybe(between(0.0, 0.02))),
+        "loss_b": 0.005,
+        "loss_c": draw(maybe(between(0.0, 0.02))),
+    }
+
+
+@st.composite
+def storage_units(draw: st.DrawFn, tick_s: float) -> dict[str, Any]:
+    power_w = draw(between(1e3, 1e7))
+    window = {
+        "soc_min": 0.1,
+        "soc_max": 0.9,
+        "soc_initial": draw(st.one_of(between(0.1, 0.9), st.sampled_from([0.1, 0.9]))),
+    }
+    energy_j = power_w * tick_s * draw(between(3.0, 3e4))
+    converter = {
+        "rated_power_w": power_w,
+        "loss_a": draw(maybe(between(0.0, 0.02))),
+        "loss_b": draw(maybe(between(0.0, 0.05))),
+        "loss_c": draw(maybe(between(0.0, 0.05))),
+        "time_constant_s": draw(maybe(between(0.0, 20.0))) * tick_s,
+    }
+    if draw(st.booleans()):
+        converter["ramp_w_per_s"] = draw(between(0.01, 1.0)) * power_w / tick_s
+    kind = draw(st.sampled_from(["battery", "supercapacitor"]))
+    role = draw(st.sampled_from(["slow", "fast"]))
+    if kind == "battery":
+        c_rate = 3600.0 * power_w / energy_j
+        cells = {
+            "cells_series": 416,
+            "energy_j": energy_j,
+            "cell_resistance_ohm": draw(maybe(between(0.0, 0.2))) / c_rate / 300.0,
+            "max_charge_c": c_rate * draw(between(0.3, 3.0)),
+            "max_discharge_c": c_rate * draw(between(0.3, 3.0)),
+        }
+        if draw(st.booleans()):
+            cells |= {"ocv_soc": [0.0, 0.3, 1.0], "ocv_v": [2.9, 3.2, 3.5]}
+    else:
+        cells = {
+            "energy_j": energy_j,
+            "voltage_min_v": draw(st.sampled_from([0.0, 400.0])),
+            "time_constant_s": draw(maybe(between(0.0, 5.0))) * tick_s,
+            "leakage_time_constant_s": draw(st.sampled_from([2e6, 10.0])),
+        }
+    return {"kind": kind, "role": role, kind: cells | window, "converter": converter}
+
+
+@st.composite
+def controls(draw: st.DrawFn, tick_s: float) -> dict[str, Any]:
+    out = {
+        "period_s": draw(st.integers(1, 5)) * tick_s,
+        "measurement_delay_s": draw(st.integers(0, 4)) * tick_s,
+        "target": draw(st.sampled_from(["off", "fixed", "follow", "follow"])),
+        "target_power_w": draw(between(0.0, 5e6)),
+        "average_s": draw(maybe(between(1.0, 60.0))) * tick_s,
+        "split_hz": draw(between(0.001, 0.1)) / tick_s,
+        "soc_gain_w": draw(maybe(between(0.0, 1e7))),
+        "fast_soc_gain_w": draw(maybe(between(0.0, 1e7))),
+    }
+    if draw(st.booleans()):
+        out["shape_hz"] = 2.0 * out["split_hz"]
+        out["ramp_up_w_per_s"] = draw(between(1e2, 1e5)) / tick_s
+        out["ramp_down_w_per_s"] = draw(between(1e2, 1e5)) / tick_s
+    return out
+
+
+@st.composite
+def grids(draw: st.DrawFn, run_s: float) -> dict[str, Any]:
+    event = st.fixed_dictionaries(
+        {
+            "start_s": between(0.0, 0.95).map(lambda share: share * run_s),
+            "duration_s": between(0.01, 0.5).map(lambda share: share * run_s),
+            "voltage_pu": st.one_of(st.just(0.0), between(0.1, 1.2)),
+            "frequency_offset_hz": between(-1.0, 1.0),
+        }
+    )
+    return {
+        "scr": draw(between(1.5, 30.0)),
+        "x_over_r": draw(between(0.0, 30.0)),
+        "power_factor": draw(between(0.8, 1.0)),
+        "system_power_w": draw(between(1e7, 1e11)),
+        "frequency_model": draw(st.sampled_from(["swing", "swing", "fixed"])),
+        "event": draw(st.lists(event, max_size=3)),
+    }
+
+
+@st.composite
+def site_tables(draw: st.DrawFn) -> dict[str, Any]:
+    """A scenario as tables: 1 to 3 populations, 0 to 2 storage units, a random tree."""
+    tick_s = draw(st.sampled_from(TICKS_S))
+    ticks = draw(st.integers(40, 250))
+    names = {
+        "workload": [f"j{i}" for i in range(draw(st.integers(1, 2)))],
+        "gpu": [f"g{i}" for i in range(draw(st.integers(1, 2)))],
+        "distribution": [f"n{i}" for i in range(draw(st.integers(0, 4)))],
+    }
+    order = names["distribution"]
+    return {
+        "title": "random",
+        "schema_version": 1,
+        "simulation": {
+            "duration_s": ticks * tick_s,
+            "tick_s": tick_s,
+            "seed": draw(st.integers(0, 2**63 - 1)),
+        },
+        "workload": {name: draw(jobs(tick_s, ticks)) for name in names["workload"]},
+        "gpu": {name: draw(gpus(tick_s)) for name in names["gpu"]},
+        "rack": {f"r{i}": draw(racks(tick_s, names)) for i in range(draw(st.integers(1, 3)))},
+        "distribution": {name: draw(nodes(order[:i])) for i, name in enumerate(order)},
+        "cooling": {"fixed_w": 1e4, "proportional": 0.05, "lagged": 0.1, "time_constant_s": 30.0 * tick_s},
+        "storage": {f"s{i}": draw(storage_units(tick_s)) for i in range(draw(st.integers(0, 2)))},
+        "generation": draw(
+            maybe(st.just({"pv": {"rated_power_w": 5e4, "trace": str(METERS), "trace_column": "a_w"}}), {})
+        ),
+        "control": draw(controls(tick_s)),
+        "grid": draw(grids(ticks * tick_s)),
+        "record": {"full_rate": ["*"], "envelope_s": [7 * tick_s]},
+    }
+
+
+def sites() -> st.SearchStrategy[Scenario]:
+    """Scenarios that have passed all checks."""
+    return site_tables().map(Scenario.from_dict)
