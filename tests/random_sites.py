@@ -121,7 +121,7 @@ def racks(draw: st.DrawFn, tick_s: float, names: dict[str, list[str]]) -> dict[s
 def nodes(draw: st.DrawFn, above: list[str]) -> dict[str, Any]:
     out = {
         "kind": draw(st.sampled_from(["pdu", "ups", "transformer", "busway"])),
-        "rated_power_w": draw(between(1e4, 1e8)),
+        "rated_power_w": draw(between(1e4, 1e7)),
         "count": draw(st.integers(1, 5)),
         "feeds_from": draw(st.sampled_from(["site", *above])),
     }
@@ -159,7 +159,7 @@ def storage_units(draw: st.DrawFn, tick_s: float) -> dict[str, Any]:
         cells = {
             "cells_series": 416,
             "energy_j": energy_j,
-            "cell_resistance_ohm": draw(maybe(between(0.0, 0.2))) / c_rate / 300.0,
+            "cell_resistance_ohm": draw(maybe(between(1e-6, 0.2))) / c_rate / 300.0,
             "max_charge_c": c_rate * draw(between(0.3, 3.0)),
             "max_discharge_c": c_rate * draw(between(0.3, 3.0)),
         }
@@ -169,7 +169,7 @@ def storage_units(draw: st.DrawFn, tick_s: float) -> dict[str, Any]:
         cells = {
             "energy_j": energy_j,
             "voltage_min_v": draw(st.sampled_from([0.0, 400.0])),
-            "time_constant_s": draw(maybe(between(0.0, 5.0))) * tick_s,
+            "time_constant_s": draw(maybe(between(1e-6, 5.0))) * tick_s,
             "leakage_time_constant_s": draw(st.sampled_from([2e6, 10.0])),
         }
     return {"kind": kind, "role": role, kind: cells | window, "converter": converter}

@@ -20,7 +20,7 @@ LONGEST_FUNCTION_LINES = 60
 # Rooms around the core. They take a Scenario or a Result and give a value; none knows another.
 ROOMS = {"compliance", "economics", "interop", "reliability", "report", "sizing"}
 # Modules that compose rooms for the user, or write down what the rooms found.
-COMPOSERS = {"__init__", "cli", "result", "rundir", "simulate"}
+COMPOSERS = {"__init__", "cli", "result", "rundir", "simulation"}
 
 # Never loaded by a run without the extra that names them.
 OPTIONAL = {"comtrade", "matplotlib", "numba", "pandas", "polars", "pyarrow", "scipy", "tomli_w"}

@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from wattkeel.errors import Fault, MissingExtra, ScenarioError, SimulationError
     from wattkeel.result import Result, open_result
     from wattkeel.scenario import Scenario, load
-    from wattkeel.simulate import simulate
+    from wattkeel.simulation import Interrupted, simulate
 
 __all__ = [
     "Engine",
     "Fault",
+    "Interrupted",
     "MissingExtra",
     "Result",
     "Scenario",
@@ -51,7 +52,8 @@ _HOME = {
     "Snapshot": "engine",
     "load": "scenario",
     "open_result": "result",
-    "simulate": "simulate",
+    "Interrupted": "simulation",
+    "simulate": "simulation",
 }
 
 

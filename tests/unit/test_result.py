@@ -14,7 +14,7 @@ from fake_engine import CONVERTER_W, FLOOR_W, HIGH_W, LOW_W, MEAN_W, PSU_W, Fake
 from wattkeel.ledger import build_ledger
 from wattkeel.progress import Progress
 from wattkeel.result import open_result, overall_verdict
-from wattkeel.simulate import Interrupted, record_run
+from wattkeel.simulation import Interrupted, record_run
 from wattkeel.summary import nominal_energy_j
 
 DURATION_S = 7.0

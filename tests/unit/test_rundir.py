@@ -14,7 +14,7 @@ from wattkeel.jsonio import dumps, write_json
 from wattkeel.record import RecordPlan
 from wattkeel.result import open_result
 from wattkeel.rundir import GrowingArray, RunWriter, check_directory, open_array
-from wattkeel.simulate import record_run
+from wattkeel.simulation import record_run
 
 
 def plan_of(scenario):

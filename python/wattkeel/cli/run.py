@@ -49,7 +49,7 @@ def act(arguments: argparse.Namespace) -> int:
     from wattkeel.report import write_report
     from wattkeel.rundir import REPORT
     from wattkeel.scenario import load
-    from wattkeel.simulate import Interrupted, simulate
+    from wattkeel.simulation import Interrupted, simulate
 
     scenario = load(arguments.file, _overrides(arguments))
     for warning in scenario.warnings:
