@@ -157,14 +157,14 @@ def storage_units(draw: st.DrawFn, tick_s: float) -> dict[str, Any]:
     if kind == "battery":
         c_rate = 3600.0 * power_w / energy_j
         cells = {
-            "cells_series": 416,
+            "preset": "lfp-enerc-306ah",
             "energy_j": energy_j,
             "cell_resistance_ohm": draw(maybe(between(1e-6, 0.2))) / c_rate / 300.0,
             "max_charge_c": c_rate * draw(between(0.3, 3.0)),
             "max_discharge_c": c_rate * draw(between(0.3, 3.0)),
         }
         if draw(st.booleans()):
-            cells |= {"ocv_soc": [0.0, 0.3, 1.0], "ocv_v": [2.9, 3.2, 3.5]}
+            cells |= {"ocv_soc": [0.0, 0.3, 1.0], "ocv_v": [2.9, 3.2, 3.5]}  # uneven
     else:
         cells = {
             "energy_j": energy_j,

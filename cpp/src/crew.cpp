@@ -11,7 +11,10 @@ namespace wattkeel {
 
 namespace {
 
-constexpr int spins_before_yield = 20000;
+// A tick of a large site takes tens of microseconds. Spinning longer than a few of them only keeps a thread
+// that shares the core from working; where every member has a core, yielding at once costs nothing.
+constexpr int spins_before_yield = 200;
+constexpr int spins_before_sleep = 80000;
 constexpr std::int64_t scratch_rows = 12;
 constexpr std::int64_t line =
     16;  // doubles in 128 bytes: two cache lines, as prefetchers fetch pairs
@@ -94,7 +97,7 @@ void Crew::work(int index) {
         int spins = 0;
         while (round_.load(std::memory_order_acquire) == seen) {
             // Between two calls of advance() there is no work for long: sleep instead of spinning.
-            if (spins > 4 * spins_before_yield) {
+            if (spins > spins_before_sleep) {
                 round_.wait(seen, std::memory_order_acquire);
             } else {
                 pause_briefly(spins++);

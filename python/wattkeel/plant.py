@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Records = Any  # a structured array seen as np.recarray
 
-LANE_ALIGNMENT = 8  # populations begin at a whole cache line of float64
+CACHE_LINE = 8  # float64 in a cache line; populations begin at one
 TILE_LANES = 256
 SCRATCH_ROWS = 12
 OFFSET_TICK, GPU_POWER_W, BELOW_FLOOR_TICK, OVERSHOOT_W, STORE_AVERAGE_W, STORE_ENERGY_J = range(6)
@@ -99,6 +99,14 @@ class ChunkBuffers(NamedTuple):
 def records(dtype: np.dtype[Any], count: int) -> Records:
     """``count`` zeroed records of a core struct."""
     return np.zeros(count, dtype=dtype).view(np.recarray)
+
+
+def aligned_zeros(*shape: int) -> Floats:
+    """Zeros that begin at a cache line, so that a vector never straddles two."""
+    size = math.prod(shape)
+    raw = np.zeros(size + CACHE_LINE)
+    offset = (-raw.ctypes.data // 8) % CACHE_LINE
+    return raw[offset : offset + size].reshape(shape)
 
 
 class TracePool:
@@ -252,8 +260,8 @@ def _lower_racks(scenario: Scenario) -> dict[str, Any]:
         rack[r].job_index = jobs.index(parameters.workload)
         rack[r].node_index = nodes.index(parameters.feeds_from) if parameters.feeds_from in nodes else -1
         rack[r].trace_scale = 1.0 / job.trace_gpus if job.kind == "trace" else 0.0
-        lanes += -(-parameters.count // LANE_ALIGNMENT) * LANE_ALIGNMENT
-    lane = np.zeros((len(dtypes.LANE_STATE), lanes))
+        lanes += -(-parameters.count // CACHE_LINE) * CACHE_LINE
+    lane = aligned_zeros(len(dtypes.LANE_STATE), lanes)
     lane_id = np.zeros(lanes, dtype=np.int64)
     ids = 0
     for r in range(len(rack)):
@@ -390,8 +398,8 @@ def build_plant(scenario: Scenario, envelope_tick: int) -> Plant:
         generation=generation, generation_state=generation_state, record=record,
         clock=np.zeros(2, dtype=np.int64), trace_time=trace_time, trace_value=trace_value,
         level=np.zeros(max(1, levels)), generation_level=np.zeros(1),
-        signal=np.zeros(signals), meter=np.zeros(signals), meter_carry=np.zeros(signals),
-        bucket_low=np.zeros(signals), bucket_high=np.zeros(signals), bucket_total=np.zeros(signals),
+        signal=aligned_zeros(signals), meter=aligned_zeros(signals), meter_carry=aligned_zeros(signals),
+        bucket_low=aligned_zeros(signals), bucket_high=aligned_zeros(signals), bucket_total=aligned_zeros(signals),
         scratch=np.zeros((SCRATCH_ROWS, TILE_LANES)),
         **_lower_racks(scenario), **_lower_nodes(scenario.model), **_lower_storage(scenario.model),
         **_lower_bus(scenario),
