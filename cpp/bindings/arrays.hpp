@@ -24,12 +24,17 @@ template <class T> Rows<T> rows(const py::handle& object, const std::string& wha
     const char kind = std::is_same_v<Item, double>         ? 'f'
                       : std::is_same_v<Item, std::int64_t> ? 'i'
                                                            : 'V';
-    if (array.dtype().kind() != kind ||
+    const char order = array.dtype().byteorder();
+    const bool native = order == '=' || order == '|';
+    if (!native || array.dtype().kind() != kind ||
         array.itemsize() != static_cast<py::ssize_t>(sizeof(Item))) {
         throw py::type_error(what + ": wrong dtype " + py::str(array.dtype()).cast<std::string>());
     }
     if ((array.flags() & py::array::c_style) == 0)
         throw py::type_error(what + ": not C-contiguous");
+    if (reinterpret_cast<std::uintptr_t>(array.data()) % alignof(Item) != 0) {
+        throw py::type_error(what + ": not aligned");
+    }
     if constexpr (!std::is_const_v<T>) {
         if (!array.writeable()) throw py::type_error(what + ": read-only");
     }

@@ -1,5 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The native engine: steps the buffers that Python owns.
+#if !defined(_WIN32)
+#include <unistd.h>
+#endif
+
+#include <atomic>
+#include <memory>
+#include <stdexcept>
+
 #include "arrays.hpp"
 #include "bindings.hpp"
 #include "wattkeel/crew.hpp"
@@ -78,14 +86,23 @@ ChunkView chunk_view(const py::object& chunk) {
     return k;
 }
 
+int process_id() {
+#if defined(_WIN32)
+    return 0;  // no fork there
+#else
+    return static_cast<int>(getpid());
+#endif
+}
+
 // Binds a site's buffers to an instruction set and a crew. It keeps the Python objects alive, so
 // that the addresses stay valid; the caller must not resize them.
 class Runner {
 public:
     Runner(py::object plant, py::object chunk, const std::string& isa, int threads)
         : plant_(std::move(plant)), chunk_(std::move(chunk)), table_(kernels(isa)),
-          view_(site_view(plant_)), outputs_(chunk_view(chunk_)), crew_(threads) {
-        crew_.assign(view_);
+          view_(site_view(plant_)), outputs_(chunk_view(chunk_)),
+          crew_(std::make_unique<Crew>(threads)) {
+        crew_->assign(view_);
     }
 
     void advance(std::int64_t ticks) {
@@ -95,22 +112,43 @@ public:
             (buckets + 1) * 3 * signals > outputs_.envelope.size) {
             throw py::value_error("advance: more ticks than the chunk holds");
         }
-        // The arrays are touched by no other thread meanwhile: an engine is used by one thread at a
-        // time.
+        if (stepping_.exchange(true)) {
+            throw std::runtime_error(
+                "this engine is being stepped by another thread; give each its own engine");
+        }
+        const Reset reset{stepping_};
+        if (process_ != process_id()) renew_crew();
         py::gil_scoped_release release;
-        table_.advance(view_, outputs_, ticks, crew_.team());
+        table_.advance(view_, outputs_, ticks, crew_->team());
     }
 
     std::string isa() const { return table_.name; }
-    int threads() const { return crew_.threads(); }
+    int threads() const { return crew_->threads(); }
 
 private:
+    struct Reset {
+        std::atomic<bool>& flag;
+        ~Reset() { flag.store(false); }
+    };
+
+    // After a fork the threads are those of the parent: the old crew is left as it is, for nobody
+    // can join it.
+    void renew_crew() {
+        const int threads = crew_->threads();
+        static_cast<void>(crew_.release());
+        crew_ = std::make_unique<Crew>(threads);
+        crew_->assign(view_);
+        process_ = process_id();
+    }
+
     py::object plant_;
     py::object chunk_;
     const KernelTable& table_;
     SiteView view_;
     ChunkView outputs_;
-    Crew crew_;
+    std::unique_ptr<Crew> crew_;
+    int process_ = process_id();
+    std::atomic<bool> stepping_{false};
 };
 
 }  // namespace

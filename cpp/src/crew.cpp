@@ -2,6 +2,9 @@
 #include "wattkeel/crew.hpp"
 
 #include <algorithm>
+#include <stdexcept>
+#include <string>
+#include <system_error>
 
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
@@ -11,8 +14,9 @@ namespace wattkeel {
 
 namespace {
 
-// A tick of a large site takes tens of microseconds. Spinning longer than a few of them only keeps a thread
-// that shares the core from working; where every member has a core, yielding at once costs nothing.
+// A tick of a large site takes tens of microseconds. Spinning longer than a few of them only keeps
+// a thread that shares the core from working; where every member has a core, yielding at once costs
+// nothing.
 constexpr int spins_before_yield = 200;
 constexpr int spins_before_sleep = 80000;
 constexpr std::int64_t scratch_rows = 12;
@@ -39,12 +43,20 @@ Crew::Crew(int threads) : threads_(std::max(threads, 1)) {
              [](void* crew, void (*job)(void*, int), void* context) {
                  static_cast<Crew*>(crew)->run(job, context);
              }};
-    for (int index = 1; index < threads_; ++index) {
-        workers_.emplace_back([this, index] { work(index); });
+    try {
+        for (int index = 1; index < threads_; ++index) {
+            workers_.emplace_back([this, index] { work(index); });
+        }
+    } catch (const std::system_error& error) {
+        dismiss();
+        throw std::runtime_error("the system gives no more than " +
+                                 std::to_string(workers_.size() + 1) + " threads: " + error.what());
     }
 }
 
-Crew::~Crew() {
+Crew::~Crew() { dismiss(); }
+
+void Crew::dismiss() {
     stop_.store(true, std::memory_order_relaxed);
     round_.fetch_add(1, std::memory_order_release);
     round_.notify_all();

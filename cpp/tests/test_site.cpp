@@ -56,7 +56,7 @@ struct Site {
     std::vector<std::int64_t> node_changed = {0};
     std::vector<double> signal = std::vector<double>(signals), meter = signal, meter_carry = signal,
                         bucket_low = signal, bucket_high = signal, bucket_total = signal;
-    std::vector<std::int64_t> keep = {0, 7};
+    std::vector<std::int64_t> keep = {0, 8};
     std::vector<double> full = std::vector<double>(2000),
                         envelope = std::vector<double>(120 * 3 * signals),
                         event_value = std::vector<double>(64);
@@ -81,7 +81,7 @@ struct Site {
         j.straggler_tick = 9.0;
         j.rack_jitter_tick = 3.0;
         job_state[0].iteration = -1;
-        gpu[0] = {1000.0, 90.0, 150.0, 600.0, 40.0, 30.0, 12.0, 0.95, 0.11, 100.0};
+        gpu[0] = {1000.0, 90.0, 150.0, 600.0, 40.0, 30.0, 12.0, 0.95, 0.975, 0.11, 100.0};
         gpu_state[0].cap_w = 980.0;
         wattkeel::RackParams& r = rack[0];
         r.overhead_w = 8e3;
@@ -106,7 +106,9 @@ struct Site {
         node[0].rated_w = 45e6;
         node[0].loss_1 = 0.02;
         cooling[0] = {1e5, 0.05, 0.1, 0.9999};
-        converter[0] = {1e7, 0, 0, 1e7, 1e7, 0.9, 1e6, 7e4, 0.0, 3.4e-9, 1.0};
+        converter[0] = {
+            1e7, 0, 0, 1e7, 1e7, 0.9, 1e6, 7e4, 0.0, 3.4e-9, 1.5 * 4503599627370496.0 / 1024.0,
+            1.0};
         converter_state[0].override_w = std::numeric_limits<double>::quiet_NaN();
         wattkeel::BatteryParams& b = battery[0];
         b.soc_min = 0.05;
@@ -229,7 +231,7 @@ TEST(the_balance_of_the_poi_closes) {
     const double* n = r + wattkeel::rack_signals;
     const double* b = n + wattkeel::node_signals;
     CHECK(x[0] > 1e6);
-    CHECK_CLOSE(x[0] + b[1], r[10] + n[1] + x[10] + x[5], 1e-14);
+    CHECK_CLOSE(x[0] + b[1], r[10] + n[1] + x[11] + x[5], 1e-14);
     CHECK_CLOSE(b[4], b[1] + b[2] + b[3], 1e-13);
     CHECK_CLOSE(r[1] + r[5] + r[6], r[10] + r[7], 1e-14);
     for (const double value : s.signal) CHECK(std::isfinite(value));

@@ -31,6 +31,12 @@ __all__ = ["Judge", "whole_ticks"]
 
 # Sums over lanes are exact below this, see power_round_w in the spec.
 _LARGEST_POWER_W = 8e12
+_LONGEST_S = 3.2e9
+_MOST_PLACES = 1e7
+_LEAST_EFFICIENCY = 0.01
+# Efficiencies are given to 0.01 %.
+_EFFICIENCY_ROUNDING = 5e-5
+_LEAST_VOLTAGE_SHARE = 0.05
 _PROFILES = Path(__file__).resolve().parent / "compliance" / "profiles"
 _MOST_RACKS = 10_000_000
 _MOST_TICKS = 1e11
@@ -52,11 +58,18 @@ def whole_ticks(time_s: float, tick_s: float) -> int | None:
     int or None
         None when the time is not a whole multiple of the tick, to 1e-9 of it.
     """
+    if not tick_s > 0.0:
+        return None
     ratio = time_s / tick_s
     if not math.isfinite(ratio):
         return None
     count = round(ratio)
     return count if abs(ratio - count) <= 1e-9 * max(1.0, abs(ratio)) else None
+
+
+def _quadratic_loss_w(power_w: float, rated_w: float, factors: tuple[float, float, float]) -> float:
+    """Loss of a quadratic law at a load, W."""
+    return factors[0] * rated_w + (factors[1] + factors[2] * power_w / max(rated_w, 1e-3)) * power_w
 
 
 class Judge:
@@ -148,6 +161,8 @@ class Judge:
         control = self.model.control
         self._whole("control.period_s", control.period_s)
         self._whole("control.measurement_delay_s", control.measurement_delay_s)
+        self._places("measurement_delay_s", "simulation.tick_s", self.model.simulation.tick_s)
+        self._places("average_s", "control.period_s", control.period_s)
         for role, target in (("slow", control.soc_target), ("fast", control.fast_soc_target)):
             key = "control.soc_target" if role == "slow" else "control.fast_soc_target"
             for name, unit in self.model.storage.items():
@@ -155,14 +170,19 @@ class Judge:
                 if unit.role == role and cells and not cells.soc_min <= target <= cells.soc_max:
                     self.warnings.append(f"{key}: {target:g} lies outside the SoC window of storage.{name}")
 
+    def _places(self, key: str, step_place: str, step_s: float) -> None:
+        """Check that what the control remembers of the load fits into memory."""
+        time_s = getattr(self.model.control, key)
+        if time_s / step_s > _MOST_PLACES:
+            step = step_place.rpartition(".")[2].removesuffix("_s")
+            message = f"holds {time_s / step_s:.3g} values, one a {step}, more than {_MOST_PLACES:.0e}"
+            self.fault([f"control.{key}", step_place], time_s, message, f"shorten it or lengthen the {step}")
+
     def _grid_events(self) -> None:
         duration_s = self.model.simulation.duration_s
         for index, event in enumerate(self.model.grid.event):
-            place = f"grid.event[{index}].start_s"
             if event.start_s >= duration_s:
-                message = f"lies past the end of the run, {format_quantity(duration_s, 's')}"
-                places = [place, "simulation.duration_s"]
-                self.fault(places, event.start_s, message, "start it earlier or lengthen the run")
+                self.warnings.append(f"grid.event[{index}]: starts after the end of the run")
             elif event.start_s + event.duration_s > duration_s:
                 self.warnings.append(f"grid.event[{index}]: lasts longer than the run")
 
@@ -172,6 +192,10 @@ class Judge:
             place = f"record.envelope_s[{index}]"
             if period_s <= 0.0:
                 self.fault([place], period_s, "must be > 0, in s", "give a period of at least one tick")
+                continue
+            if period_s > _LONGEST_S:
+                message = f"is out of range: <= {_LONGEST_S:.10g}, in s"
+                self.fault([place], period_s, message, "shorten it")
                 continue
             self._whole(place, period_s)
             if index and period_s <= periods[index - 1]:
@@ -278,6 +302,11 @@ class Judge:
             self.fault(places[::-1], store[1], "a shelf store with power but no energy", "give store_energy")
         if store[0] > 0.0 >= store[1]:
             self.fault(places, store[0], "a shelf store with energy but no power", "give store_power")
+        tick_s = self.model.simulation.tick_s
+        if rack.store_recovery_s < tick_s * (1.0 - 1e-9):
+            message = f"is shorter than one tick, {format_quantity(tick_s, 's')}"
+            places = [f"{place}.store_recovery_s", "simulation.tick_s"]
+            self.fault(places, rack.store_recovery_s, message, "lengthen it or shorten the tick")
         table = bool(rack.psu_load_pu or rack.psu_efficiency)
         form = f"{place}.psu_form"
         name = place.removeprefix("rack.")
@@ -317,10 +346,25 @@ class Judge:
             self.fault(places, list(loads), message, "give as many of each")
         elif len(loads) > _MOST_POINTS:
             self.fault(places, list(loads), f"more than {_MOST_POINTS} points", "leave some out")
-        if any(low >= high for low, high in pairwise(loads)) or any(load <= 0.0 for load in loads):
-            self.fault(places[:1], list(loads), "must be > 0 and ascending", "sort them and drop doubles")
-        if any(not 0.0 < share <= 1.0 for share in efficiencies):
-            self.fault(places[1:], list(efficiencies), "must be > 0 and <= 1", "write 0.96 for 96 %")
+        ascending = all(high - low >= 1e-6 for low, high in pairwise(loads))
+        if not ascending or not all(1e-6 <= load <= 100.0 for load in loads):
+            message = "must be > 0 and <= 100, in pu, and ascending"
+            self.fault(places[:1], list(loads), message, "sort them and drop doubles")
+        elif not all(_LEAST_EFFICIENCY <= share <= 1.0 for share in efficiencies):
+            message = f"must be >= {_LEAST_EFFICIENCY} and <= 1"
+            self.fault(places[1:], list(efficiencies), message, "write 0.96 for 96 %")
+        elif len(loads) == len(efficiencies):
+            self._falling_loss(places[1], loads, efficiencies)
+
+    def _falling_loss(self, place: str, loads: Sequence[float], efficiencies: Sequence[float]) -> None:
+        """Warn of a loss that falls with load: real where phases are switched, else a slip of the table."""
+        points = [(load, load * (1.0 / share - 1.0)) for load, share in zip(loads, efficiencies, strict=True)]
+        for (low, loss_low), (high, loss_high) in pairwise(points):
+            if loss_low - loss_high > _EFFICIENCY_ROUNDING * (low + high):
+                self.warnings.append(
+                    f"{place}: the loss falls from {loss_low:.3g} pu at load {low:g} to {loss_high:.3g} pu "
+                    f"at load {high:g}; check these two points, unless phases are shed at low load"
+                )
 
     # -- storage ----------------------------------------------------------------------------------------
 
@@ -337,6 +381,11 @@ class Judge:
         if unit.converter is None:
             remedy = f"add [{place}.converter] with its rated_power"
             self.fault([f"{place}.converter"], None, "is required", remedy)
+        elif unit.converter.loss_b + 2.0 * unit.converter.loss_c >= 1.0:
+            places = [f"{place}.converter.loss_c", f"{place}.converter.loss_b"]
+            message = "with loss_b + 2 loss_c >= 1 less would be delivered for a larger command"
+            remedy = "lower loss_c or loss_b; losses are per unit of rating"
+            self.fault(places, unit.converter.loss_c, message, remedy)
         if unit.battery is not None:
             self._battery(f"{place}.battery", unit.battery)
         if unit.supercapacitor is not None:
@@ -379,14 +428,18 @@ class Judge:
             message = f"{len(socs)} SoC points but {len(volts)} voltages"
             self.fault(places, list(socs), message, "give as many of each")
         elif socs:
-            if len(socs) < 2 or socs[0] != 0.0 or socs[-1] != 1.0 or any(a >= b for a, b in pairwise(socs)):
+            ascending = all(b - a >= 1e-6 for a, b in pairwise(socs))
+            if len(socs) < 2 or socs[0] != 0.0 or socs[-1] != 1.0 or not ascending:
                 self.fault(places[:1], list(socs), "must ascend from 0 to 1", "begin with 0 and end with 1")
-            if any(volt <= 0.0 for volt in volts) or any(a > b for a, b in pairwise(volts)):
-                self.fault(places[1:], list(volts), "must be > 0 V and never fall", "sort it by SoC")
+            if not all(1e-3 <= volt <= 1e3 for volt in volts) or any(a > b for a, b in pairwise(volts)):
+                message = "must be > 0 and <= 1000, in V, and never fall"
+                self.fault(places[1:], list(volts), message, "sort it by SoC")
+            elif cells.cell_voltage_min_v >= cells.cell_voltage_max_v:
+                pass  # told by itself
             elif volts[-1] <= cells.cell_voltage_min_v or volts[0] >= cells.cell_voltage_max_v:
                 limits = [f"{place}.cell_voltage_min_v", f"{place}.cell_voltage_max_v"]
                 message = "lies wholly outside the voltage limits of the cell"
-                self.fault([places[1], *limits], list(volts), message, "check cell_voltage_min and _max")
+                self.fault([places[1], *limits], list(volts), message, "check the table and the limits")
 
     def _supercapacitor(self, place: str, cells: Supercapacitor) -> None:
         energy, capacitance = ("energy_j", cells.energy_j), ("capacitance_f", cells.capacitance_f)
@@ -396,6 +449,16 @@ class Judge:
             places = [f"{place}.voltage_min_v", f"{place}.voltage_max_v"]
             message = f"must be below voltage_max, {cells.voltage_max_v:g} V"
             self.fault(places, cells.voltage_min_v, message, "lower it")
+        elif cells.voltage_min_v < _LEAST_VOLTAGE_SHARE * cells.voltage_max_v:
+            places = [f"{place}.voltage_min_v", f"{place}.voltage_max_v"]
+            message = f"is below 5 % of voltage_max, {cells.voltage_max_v:g} V: no converter works from that"
+            remedy = f'half is usual: "{0.5 * cells.voltage_max_v:g} V"'
+            self.fault(places, cells.voltage_min_v, message, remedy)
+        tick_s = self.model.simulation.tick_s
+        if cells.leakage_time_constant_s < 2.0 * tick_s:
+            places = [f"{place}.leakage_time_constant_s", "simulation.tick_s"]
+            message = f"is shorter than two ticks of {format_quantity(tick_s, 's')}"
+            self.fault(places, cells.leakage_time_constant_s, message, "it is hours to weeks: check the unit")
 
     # -- size -------------------------------------------------------------------------------------------
 
@@ -409,6 +472,8 @@ class Judge:
             self.fault([f"rack.{largest}.count", *counts], count, message, "model fewer racks")
         powers = {name: self._rack_power(rack) for name, rack in self.model.rack.items()}
         total_w = sum(powers.values())
+        if total_w <= _LARGEST_POWER_W and not self.faults and not self.bad:
+            self._node_powers(powers)
         if total_w > _LARGEST_POWER_W:
             largest = max(powers, key=lambda name: powers[name])
             message = f"the site would draw about {format_quantity(total_w, 'W')}: an absurd size"
@@ -419,7 +484,38 @@ class Judge:
         """Estimate the largest power of a population at the inlet, W."""
         gpu = self.model.gpu.get(rack.gpu)
         gpus_w = rack.gpus_per_rack * gpu.rated_power_w * gpu.edp_factor if gpu else 0.0
-        return rack.count * (gpus_w * (1.0 + rack.overhead_fraction) + rack.overhead_w + rack.store_power_w)
+        output_w = gpus_w * (1.0 + rack.overhead_fraction) + rack.overhead_w + rack.store_power_w
+        if rack.psu_form == "offset":
+            input_w = (output_w + rack.psu_offset_w) / rack.psu_offset_efficiency
+        elif rack.psu_form == "table":
+            input_w = output_w / min(rack.psu_efficiency, default=1.0)
+        else:
+            factors = (rack.psu_loss_a, rack.psu_loss_b, rack.psu_loss_c)
+            input_w = output_w + _quadratic_loss_w(output_w, rack.psu_rated_w or 1.25 * output_w, factors)
+        return rack.count * input_w
+
+    def _node_powers(self, racks: dict[str, float]) -> None:
+        """Check that the losses of overloaded nodes do not run away on the way to the site bus."""
+        nodes = self.model.distribution
+        power = dict.fromkeys(nodes, 0.0)
+        for name, rack in self.model.rack.items():
+            if rack.feeds_from in power:
+                power[rack.feeds_from] += racks[name]
+        waiting = set(nodes)
+        while waiting:
+            for name in [name for name in waiting if not any(nodes[n].feeds_from == name for n in waiting)]:
+                waiting.remove(name)
+                node = nodes[name]
+                rated_w = node.rated_power_w * node.count
+                loss_w = _quadratic_loss_w(power[name], rated_w, (node.loss_a, node.loss_b, node.loss_c))
+                input_w = power[name] / min(node.efficiency, default=1.0) + loss_w
+                if input_w > _LARGEST_POWER_W:
+                    message = f"the node would draw about {format_quantity(input_w, 'W')}: an absurd size"
+                    remedy = f"its load is about {format_quantity(power[name], 'W')}; check the rating"
+                    self.fault([f"distribution.{name}.rated_power_w"], node.rated_power_w, message, remedy)
+                    return
+                if node.feeds_from in power:
+                    power[node.feeds_from] += input_w
 
     # -- compliance and record --------------------------------------------------------------------------
 

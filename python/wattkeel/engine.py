@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import difflib
+import hashlib
 import math
+import operator
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wattkeel.errors import Fault, MissingExtra, ScenarioError, SimulationError
-from wattkeel.plant import STATE_MEMBERS, build_chunk, build_plant
+from wattkeel.loading import is_bypassed
+from wattkeel.plant import SCRATCH_MEMBERS, STATE_MEMBERS, Plant, build_chunk, build_plant
 from wattkeel.record import envelope_periods_tick, expand
 from wattkeel.signals import site_signals
 
@@ -54,9 +58,13 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """State of an engine at one tick; restores into any engine of the same scenario."""
+    """State of an engine at one tick; restores into any engine of the same scenario.
+
+    ``site`` identifies the parameters that the state belongs to.
+    """
 
     tick: int
+    site: str
     arrays: Mapping[str, NDArray[Any]]
 
 
@@ -64,6 +72,22 @@ EVENT_DTYPE = np.dtype(
     [(name, np.int64) for name in ("tick", "kind", "place", "phase")]
     + [(name, np.float64) for name in ("value", "limit")]
 )
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
+
+
+class _State(dict[str, float]):
+    """Signals by name; a wrong name is told the nearest ones."""
+
+    def __missing__(self, name: str) -> float:
+        near = difflib.get_close_matches(str(name), self, n=3)
+        said = f"; did you mean {', '.join(near)}?" if near else ""
+        raise KeyError(f"no signal {name!r}{said}")
 
 
 class Engine:
@@ -76,7 +100,7 @@ class Engine:
     engine
         "native" (C++ core) or "numba" (prototypes); default as in the scenario. Both give the same bits.
     threads
-        Threads of the native engine; never changes a result.
+        Threads of the native engine, at most one per core; never changes a result.
     isa
         Instruction set of the native engine, e.g. "x86_64_v3"; default: the environment variable
         WATTKEEL_ISA, else the best that the machine has. Never changes a result.
@@ -101,6 +125,7 @@ class Engine:
         threads = model.simulation.threads if threads is None else threads
         if not 1 <= threads <= 256:
             raise ScenarioError([Fault("threads", threads, "must be 1 to 256", "one per core at most")])
+        threads = min(threads, available_cores())  # members that spin on a shared core only hinder each other
         self.scenario = scenario
         self.engine = engine or model.simulation.engine
         self.tick_s = model.simulation.tick_s
@@ -118,6 +143,7 @@ class Engine:
             [self.signal_names.index(name) for name in self.full_rate_names],
             len(self.signal_names), self.chunk_ticks, self.envelope_tick, EVENTS_PER_CHUNK,
         )  # fmt: skip
+        self._site = _digest(self.plant)
         self._runner = self._start(threads, isa or "")
 
     def _start(self, threads: int, isa: str) -> Any:
@@ -127,7 +153,13 @@ class Engine:
             try:
                 return core().Runner(self.plant, self._chunk, isa, threads)
             except ValueError as error:
-                raise ScenarioError([Fault("isa", isa, str(error), "choose one of them, or none")]) from None
+                place = "isa" if isa else "environment variable WATTKEEL_ISA"
+                given = isa or os.environ.get("WATTKEEL_ISA", "")
+                raise ScenarioError(
+                    [Fault(place, given, str(error), "choose one of them, or none")]
+                ) from None
+            except RuntimeError as error:
+                raise ScenarioError([Fault("threads", threads, str(error), "ask for fewer")]) from None
         if self.engine == "numba":
             return _PrototypeRunner(self.plant, self._chunk)
         remedy = 'write "native" or "numba"'
@@ -189,6 +221,7 @@ class Engine:
 
     def step(self, ticks: int = 1) -> None:
         """Step by any number of ticks without keeping records; ``state`` shows the last one."""
+        ticks = operator.index(ticks)
         if ticks < 0:
             raise ValueError(f"step: {ticks} ticks; time does not run backwards (use restore)")
         while ticks > 0:
@@ -200,7 +233,7 @@ class Engine:
     @property
     def state(self) -> Mapping[str, float]:
         """All signals in the last tick, by name."""
-        return MappingProxyType(dict(zip(self.signal_names, self.plant.signal.tolist(), strict=True)))
+        return _State(zip(self.signal_names, self.plant.signal.tolist(), strict=True))
 
     def meters(self) -> dict[str, float]:
         """Integral of every signal over the time so far (a power gives J); compensated sums."""
@@ -230,6 +263,9 @@ class Engine:
         if (stage, quantity) == ("gpu", "cap_w") and unit in racks:
             if not value > 0.0:
                 raise ScenarioError([Fault(name, value, "a cap is a power above 0 W", "give W per GPU")])
+            if is_bypassed(self.scenario.model.workload[self.scenario.model.rack[unit].workload]):
+                message = "the racks replay power measured at their inlet: no cap acts on it"
+                raise ScenarioError([Fault(name, value, message, 'replay with trace_boundary = "gpu"')])
             self.plant.gpu_state[racks.index(unit)].cap_w = value
         elif (stage, quantity) == ("storage", "power_w") and unit in units:
             if math.isinf(value):
@@ -252,7 +288,9 @@ class Engine:
 
     def snapshot(self) -> Snapshot:
         """Copy of the whole state."""
-        return Snapshot(self.tick, {name: getattr(self.plant, name).copy() for name in STATE_MEMBERS})
+        return Snapshot(
+            self.tick, self._site, {name: getattr(self.plant, name).copy() for name in STATE_MEMBERS}
+        )
 
     def restore(self, snapshot: Snapshot) -> None:
         """Return to a snapshot of an engine of the same scenario.
@@ -260,19 +298,28 @@ class Engine:
         Raises
         ------
         ScenarioError
-            When the snapshot belongs to another scenario (other sizes).
+            When the snapshot belongs to other parameters.
         """
-        for name in STATE_MEMBERS:
-            own, kept = getattr(self.plant, name), snapshot.arrays[name]
-            if own.shape != kept.shape or own.dtype != kept.dtype:
-                remedy = "restore it into an engine of the scenario that it was taken from"
-                raise ScenarioError([Fault(f"snapshot.{name}", kept.shape, "does not fit this site", remedy)])
+        if snapshot.site != self._site:
+            remedy = "restore it into an engine of the scenario that it was taken from"
+            raise ScenarioError(
+                [Fault("snapshot", f"tick {snapshot.tick}", "does not fit this site", remedy)]
+            )
         for name in STATE_MEMBERS:
             getattr(self.plant, name)[...] = snapshot.arrays[name]
 
     def describe(self) -> dict[str, Any]:
         """Engine, instruction set and threads, for a run's manifest."""
         return {"engine": self.engine, "isa": self._runner.isa, "threads": self._runner.threads}
+
+
+def _digest(plant: Plant) -> str:
+    """Digest of everything that a site is and that stepping does not change."""
+    digest = hashlib.sha256()
+    for name in plant._fields:
+        if name not in STATE_MEMBERS and name not in SCRATCH_MEMBERS:
+            digest.update(np.ascontiguousarray(getattr(plant, name)).tobytes())
+    return digest.hexdigest()
 
 
 class _PrototypeRunner:

@@ -120,6 +120,7 @@ class EventLog:
         self._keep = keep
         self._events: list[Event] = []
         self._open: dict[tuple[int, int], int] = {}
+        self._changed: set[int] = set()
         self.counts: dict[str, int] = {}
         """Begun events by kind; exact however many there were."""
         self.lost = 0
@@ -151,6 +152,7 @@ class EventLog:
             return
         if kind.lasts:
             self._open[kind.code, int(record.place)] = len(self._events)
+        self._changed.add(len(self._events))
         tick = int(record.tick)
         nothing = float("nan")
         self._events.append(
@@ -171,6 +173,7 @@ class EventLog:
             begun = self._events[index]
             duration_s = (tick - begun.tick) * self._tick_s
             self._events[index] = dataclasses.replace(begun, duration_s=duration_s)
+            self._changed.add(index)
 
     def place(self, kind: EventKind, index: int) -> str:
         """Return the name of a place from its number in the core."""
@@ -180,6 +183,11 @@ class EventLog:
             return f"grid.event[{index}]"
         names = self._places.get(kind.stage, ())
         return f"{kind.stage}.{names[index] if 0 <= index < len(names) else index}"
+
+    def changed(self) -> list[tuple[int, Event]]:
+        """Return number and state of each event that began or ended since the last call."""
+        numbers, self._changed = sorted(self._changed), set()
+        return [(number, self._events[number]) for number in numbers]
 
     @property
     def events(self) -> list[Event]:

@@ -6,17 +6,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from wattkeel._generated.models import Parameters
+from wattkeel._generated.models import MODELS, Parameters
 from wattkeel.errors import ScenarioError
 from wattkeel.normalise import SECTIONS, Normaliser, Tree, field_type, near, nested_model
 from wattkeel.presets.catalogue import kinds, list_presets, read_preset
 from wattkeel.toml_text import parse_override
 
-__all__ = ["Overrides", "Presets", "lay_over"]
+__all__ = ["Overrides", "Presets", "fill_ocv", "lay_over"]
 
 # "path=value" texts, or values by path.
 Overrides = Sequence[str] | Mapping[str, object]
 # Two ways to size the same thing: the upper layer decides which.
+_OCV = ("ocv_soc", "ocv_v")
+_OCV_PRESET = "lfp-enerc-306ah"
+# Relative difference of nominal voltages from which cells are not those of the preset.
+_OTHER_CELL = 0.1
 _EITHER = (("energy_j", "strings"), ("energy_j", "capacitance_f"))
 
 
@@ -106,6 +110,35 @@ def _merge_rows(
         else:
             normaliser.fault(f"{place}.{index}", None, "there is no such entry", f"there are {len(result)}")
     return result
+
+
+def fill_ocv(tree: Tree) -> list[str]:
+    """Give batteries without a table of the open-circuit voltage that of a preset.
+
+    Parameters
+    ----------
+    tree
+        Canonical tree with presets; it is filled in place.
+
+    Returns
+    -------
+    list of str
+        Warnings, where the nominal voltage of the cell says that it is of another kind.
+    """
+    warnings = []
+    for name, unit in tree.get("storage", {}).items():
+        cells = unit.get("battery")
+        if cells is None or any(cells.get(key) for key in _OCV):
+            continue
+        values = Presets(Normaliser(Path.cwd())).values(_OCV_PRESET, MODELS["Battery"], "")
+        unit["battery"] = cells | {key: values[key] for key in _OCV}
+        usual_v = values["cell_voltage_v"]
+        if abs(cells.get("cell_voltage_v", usual_v) - usual_v) > _OTHER_CELL * usual_v:
+            warnings.append(
+                f"storage.{name}.battery.ocv_v: not given; it is that of {_OCV_PRESET}, a cell of "
+                f"{usual_v:g} V, but cell_voltage is {cells['cell_voltage_v']:g} V"
+            )
+    return warnings
 
 
 class Presets:

@@ -41,6 +41,16 @@ def lag_decay(time_constant_s: float, step_s: float) -> float:
     return math.exp(-step_s / time_constant_s) if time_constant_s > 0.0 else 0.0
 
 
+def rounding_magic(bound: float) -> float:
+    """1.5 * 2^52 quanta, the quantum being small enough for ``bound`` and large enough for exact sums.
+
+    With 2^e >= bound the quantum is 2^(e-50): a sum stays below 2^53 quanta as long as it stays below
+    8 bound, and one value is rounded by at most 2^-51 of the bound.
+    """
+    exponent = math.ceil(math.log2(max(bound, 1e-6)))
+    return float(1.5 * 2.0**52 * 2.0 ** (exponent - 50))
+
+
 def reciprocal(value: float) -> float:
     """1/value, and 0 for 0."""
     return 1.0 / value if value != 0.0 else 0.0
@@ -65,7 +75,7 @@ def loss_law(
     """Coefficients of ``loss_curve`` from a + b x + c x^2 of rating, or from an efficiency table.
 
     A table is exact at its points; its loss is linear between them, follows the first segment down to no
-    load (but not below zero) and the last segment beyond.
+    load (but not below zero) and the last segment beyond, where it does not fall.
     """
     law: dict[str, Any] = {
         "loss_0_w": parabola[0] * rated_w,
@@ -82,9 +92,10 @@ def loss_law(
     slopes = np.diff(loss_w) / np.diff(output_w)
     idle_w = max(0.0, loss_w[0] - slopes[0] * output_w[0]) if len(slopes) else 0.0
     slopes = np.concatenate(([(loss_w[0] - idle_w) / output_w[0]], slopes))
-    law.update(loss_0_w=idle_w, loss_1=slopes[0], loss_2_per_w=0.0, knots=len(slopes) - 1)
-    law["knot_w"][: len(slopes) - 1] = output_w[: len(slopes) - 1]
-    law["knot_slope"][: len(slopes) - 1] = np.diff(slopes)
+    slopes = np.append(slopes, max(0.0, slopes[-1]))
+    law.update(loss_0_w=idle_w, loss_1=slopes[0], loss_2_per_w=0.0, knots=len(output_w))
+    law["knot_w"][: len(output_w)] = output_w
+    law["knot_slope"][: len(output_w)] = np.diff(slopes)
     return law
 
 
@@ -132,7 +143,14 @@ def lower_gpu(record: Any, gpu: models.Gpu, tick_s: float) -> None:
     record.hysteresis_tick = in_ticks(gpu.ramp_down_hysteresis_ms / 1000.0, tick_s)
     record.edp_decay = lag_decay(gpu.edp_time_constant_s, tick_s)
     record.edp_max_w = (gpu.edp_factor - 1.0) * gpu.rated_power_w
+    record.edp_mean = (1.0 - record.edp_decay) * gpu.edp_time_constant_s / tick_s
     record.edp_gain = record.edp_max_w / (gpu.rated_power_w - gpu.idle_power_w)
+
+
+def unsmoothed(gpu: models.Gpu) -> models.Gpu:
+    """The GPU without caps, floors, ramps and overshoot: for a trace that has them in it."""
+    none = {"cap_w": math.inf, "percent_tmp_floor": 0.0, "secondary_floor_w": 0.0, "edp_factor": 1.0}
+    return gpu.model_copy(update={**none, "ramp_up_w_per_s": math.inf, "ramp_down_w_per_s": math.inf})
 
 
 def rack_law(rack: models.Rack, gpu: models.Gpu) -> dict[str, Any]:
@@ -168,15 +186,20 @@ def lower_rack(record: Any, rack: models.Rack, gpu: models.Gpu, bypass: bool, ti
     record.store_discharge_factor = 1.0 / rack.store_efficiency
     record.store_average_decay = lag_decay(rack.store_average_s, tick_s)
     record.store_target_j = rack.store_soc_initial * rack.store_energy_j
-    record.store_recovery_per_s = 1.0 / rack.store_recovery_s
+    record.store_recovery_per_s = (1.0 - lag_decay(rack.store_recovery_s, tick_s)) / tick_s
+
+
+def node_law(node: models.Distribution) -> dict[str, Any]:
+    """Coefficients of the loss of all units of a node together."""
+    parabola = (node.loss_a, node.loss_b, node.loss_c)
+    return loss_law(node.rated_power_w * node.count, parabola, node.load_pu, node.efficiency)
 
 
 def lower_node(record: Any, node: models.Distribution, parent: int) -> None:
     """Losses of all units of a node together; they share their load evenly."""
     record.parent_index = parent
     record.rated_w = node.rated_power_w * node.count
-    law = loss_law(record.rated_w, (node.loss_a, node.loss_b, node.loss_c), node.load_pu, node.efficiency)
-    for name, value in law.items():
+    for name, value in node_law(node).items():
         record[name] = value
 
 
@@ -195,6 +218,7 @@ def lower_converter(record: Any, storage: models.Storage, share: float, tick_s: 
     record.loss_1 = converter.loss_b
     record.loss_2_per_w = converter.loss_c / converter.rated_power_w
     record.share = share
+    record.power_round_w = rounding_magic(record.limit_w)
 
 
 def battery_strings(battery: models.Battery) -> float:
@@ -205,6 +229,8 @@ def battery_strings(battery: models.Battery) -> float:
 
 def even_ocv_table(battery: models.Battery) -> NDArray[np.float64]:
     """Cell OCV on an even SoC grid from 0 to 1: the table itself where it is even, else 1000 intervals."""
+    if len(battery.ocv_soc) < 2:
+        raise ValueError("a battery needs an OCV table of at least two points")
     soc = np.asarray(battery.ocv_soc, dtype=np.float64)
     ocv_v = np.asarray(battery.ocv_v, dtype=np.float64)
     grid = np.linspace(0.0, 1.0, len(soc))
@@ -252,8 +278,8 @@ def lower_supercapacitor(record: Any, cell: models.Supercapacitor) -> None:
 def lower_control(record: Any, control: models.Control, limits_w: tuple[float, float], tick_s: float) -> None:
     """Periods in ticks and filters per control period; ``limits_w`` of slow and fast units together."""
     fill(record, control)
-    period_s = control.period_s
-    record.period_tick = max(1, round(period_s / tick_s))
+    record.period_tick = max(1, round(control.period_s / tick_s))
+    period_s = record.period_tick * tick_s
     record.delay_tick = round(control.measurement_delay_s / tick_s)
     record.average_count = round(control.average_s / period_s)
     record.delay_first = 0
@@ -263,6 +289,10 @@ def lower_control(record: Any, control: models.Control, limits_w: tuple[float, f
     record.split_decay = math.exp(-2.0 * math.pi * control.split_hz * period_s)
     record.shape_decay = math.exp(-2.0 * math.pi * control.shape_hz * period_s)
     record.slow_limit_w, record.fast_limit_w = limits_w
+    if limits_w[0] <= 0.0:
+        record.soc_gain_w = 0.0  # no slow unit, no SoC to recover
+    if limits_w[1] <= 0.0:
+        record.fast_soc_gain_w = 0.0
 
 
 def swing_matrix(grid: models.Grid, tick_s: float) -> NDArray[np.float64]:
@@ -292,8 +322,12 @@ def swing_matrix(grid: models.Grid, tick_s: float) -> NDArray[np.float64]:
     return total[:2]
 
 
-def lower_grid(record: Any, grid: models.Grid, rated_w: float, tick_s: float) -> None:
-    """Source impedance, transformer and swing equation; ``rated_w`` is the contracted power."""
+def lower_grid(record: Any, grid: models.Grid, rated_w: float, reference_w: float, tick_s: float) -> None:
+    """Source impedance, transformer and swing equation.
+
+    ``rated_w`` is the contracted power; ``reference_w`` the import at which the area is balanced, NaN for
+    that of the first tick.
+    """
     fill(record, grid)
     impedance = 1.0 / grid.scr
     record.base_va = rated_w
@@ -305,6 +339,7 @@ def lower_grid(record: Any, grid: models.Grid, rated_w: float, tick_s: float) ->
     transformer_va = grid.transformer_rated_va or rated_w
     record.transformer_loss_0_w = grid.transformer_no_load_loss * transformer_va
     record.transformer_loss_2_per_w = grid.transformer_load_loss / transformer_va
+    record.reference_core_w = reference_w
     record.per_system = 1.0 / grid.system_power_w
     matrix = swing_matrix(grid, tick_s)
     record.swing_ff, record.swing_fm, record.swing_fp = matrix[0]
@@ -316,4 +351,4 @@ def lower_event(record: Any, event: models.GridEvent, tick_s: float) -> None:
     """One row of the event table in whole ticks, at least one."""
     fill(record, event)
     record.start_tick = round(event.start_s / tick_s)
-    record.stop_tick = max(record.start_tick + 1, round((event.start_s + event.duration_s) / tick_s))
+    record.stop_tick = record.start_tick + max(1, round(event.duration_s / tick_s))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from wattkeel import lowering
+from wattkeel import loading, lowering
 from wattkeel._generated import dtypes, models
 from wattkeel.signals import distribution_order, signal_names
 
@@ -85,6 +85,12 @@ STATE_MEMBERS = (
 )  # fmt: skip
 
 
+# What a tick writes before it reads it.
+SCRATCH_MEMBERS = (
+    "scratch", "generation_level", "node_load", "node_input", "node_loss", "node_changed",
+)  # fmt: skip
+
+
 class ChunkBuffers(NamedTuple):
     """What one call of ``advance`` fills; members as in cpp/include/wattkeel/site.hpp."""
 
@@ -137,85 +143,13 @@ class TracePool:
         return np.concatenate(self.time), np.concatenate(self.value)
 
 
-def rack_bounds(model: models.ScenarioModel, scenario: Scenario) -> dict[str, tuple[float, float]]:
-    """Largest PSU output and inlet power of one rack of every population, W."""
-    bounds = {}
-    for name, rack in model.rack.items():
-        gpu = model.gpu[rack.gpu]
-        job = model.workload[rack.workload]
-        if job.kind == "trace":
-            peak_w = float(scenario.traces[f"workload.{rack.workload}"].power_w.max()) / job.trace_gpus
-        else:
-            peak_w = max(job.compute_pu, job.communication_pu, job.checkpoint_pu) * gpu.rated_power_w
-        floor_w = gpu.percent_tmp_floor / 100.0 * gpu.rated_power_w
-        gpu_w = min(max(peak_w, floor_w, gpu.idle_power_w), max(gpu.cap_w, gpu.idle_power_w))
-        if job.kind == "trace" and job.trace_boundary == "rack":
-            bounds[name] = (rack.gpus_per_rack * gpu_w, rack.gpus_per_rack * gpu_w)
-            continue
-        load_w = lowering.rack_load_w(rack, gpu, gpu_w)
-        bounds[name] = (load_w, load_w + lowering.apply_law(lowering.rack_law(rack, gpu), load_w))
-    return bounds
-
-
-def peak_load_w(scenario: Scenario) -> float:
-    """Load of the site bus when all racks draw their steady maximum at once, W; sizes defaults only."""
-    model = scenario.model
-    inlet = rack_bounds(model, scenario)
-    order = distribution_order(model)
-    load = dict.fromkeys(order, 0.0)
-    bus_w = 0.0
-    it_w = 0.0
-    for name, rack in model.rack.items():
-        power = rack.count * inlet[name][1]
-        it_w += power
-        if rack.feeds_from in load:
-            load[rack.feeds_from] += power
-        else:
-            bus_w += power
-    for name in order:
-        node = model.distribution[name]
-        rated_w = node.rated_power_w * node.count
-        law = lowering.loss_law(
-            rated_w, (node.loss_a, node.loss_b, node.loss_c), node.load_pu, node.efficiency
-        )
-        power = load[name] + lowering.apply_law(law, load[name])
-        if node.feeds_from in load:
-            load[node.feeds_from] += power
-        else:
-            bus_w += power
-    cooling = model.cooling
-    return bus_w + cooling.fixed_w + (cooling.proportional + cooling.lagged) * it_w
-
-
-def site_rated_w(scenario: Scenario) -> float:
-    """Contracted power: as given, else 1.25 times the largest load, W."""
-    return scenario.model.grid.rated_power_w or 1.25 * peak_load_w(scenario)
-
-
-def rounding_magic(bound: float) -> float:
-    """1.5 * 2^52 quanta, the quantum being small enough for ``bound`` and large enough for exact sums.
-
-    With 2^e >= bound the quantum is 2^(e-50): a sum stays below 2^53 quanta as long as it stays below
-    8 bound, and one value is rounded by at most 2^-51 of the bound.
-    """
-    exponent = math.ceil(math.log2(max(bound, 1e-6)))
-    return float(1.5 * 2.0**52 * 2.0 ** (exponent - 50))
-
-
 def _lower_site(scenario: Scenario) -> Records:
     model = scenario.model
     site = records(dtypes.SiteParams, 1)
     lowering.fill(site[0], model.simulation)
-    bounds = rack_bounds(model, scenario)
-    power_w = 0.0
-    energy_j = 0.0
-    for name, rack in model.rack.items():
-        gpu = model.gpu[rack.gpu]
-        peak_w = bounds[name][1] + rack.gpus_per_rack * (gpu.edp_factor - 1.0) * gpu.rated_power_w * 2.0
-        power_w += rack.count * (peak_w + rack.store_power_w)
-        energy_j += rack.count * rack.store_energy_j
-    site[0].power_round_w = rounding_magic(2.0 * power_w)
-    site[0].energy_round_j = rounding_magic(max(1.0, 2.0 * energy_j))
+    energy_j = sum(rack.count * rack.store_energy_j for rack in model.rack.values())
+    site[0].power_round_w = lowering.rounding_magic(2.0 * loading.lane_power_bound_w(scenario))
+    site[0].energy_round_j = lowering.rounding_magic(max(1.0, 2.0 * energy_j))
     return site
 
 
@@ -252,10 +186,13 @@ def _lower_racks(scenario: Scenario) -> dict[str, Any]:
     lanes = 0
     for r, parameters in enumerate(model.rack.values()):
         job = model.workload[parameters.workload]
-        bypass = job.kind == "trace" and job.trace_boundary == "rack"
-        lowering.lower_gpu(gpu[r], model.gpu[parameters.gpu], tick_s)
-        gpu_state[r].cap_w = model.gpu[parameters.gpu].cap_w
-        lowering.lower_rack(rack[r], parameters, model.gpu[parameters.gpu], bypass, tick_s)
+        bypass = loading.is_bypassed(job)
+        module = model.gpu[parameters.gpu]
+        if bypass:
+            module = lowering.unsmoothed(module)
+        lowering.lower_gpu(gpu[r], module, tick_s)
+        gpu_state[r].cap_w = module.cap_w
+        lowering.lower_rack(rack[r], parameters, module, bypass, tick_s)
         rack[r].first_lane = lanes
         rack[r].job_index = jobs.index(parameters.workload)
         rack[r].node_index = nodes.index(parameters.feeds_from) if parameters.feeds_from in nodes else -1
@@ -362,7 +299,8 @@ def _lower_bus(scenario: Scenario) -> dict[str, Any]:
     limits = role_limits(list(model.storage.values()))
     lowering.lower_control(control[0], model.control, (limits["slow"], limits["fast"]), tick_s)
     grid = records(dtypes.GridParams, 1)
-    lowering.lower_grid(grid[0], model.grid, site_rated_w(scenario), tick_s)
+    reference_w = model.grid.reference_power_w or loading.mean_import_w(scenario)
+    lowering.lower_grid(grid[0], model.grid, loading.rated_power_w(scenario), reference_w, tick_s)
     event = records(dtypes.GridEvent, len(model.grid.event))
     for j, parameters in enumerate(model.grid.event):
         lowering.lower_event(event[j], parameters, tick_s)
@@ -399,7 +337,8 @@ def build_plant(scenario: Scenario, envelope_tick: int) -> Plant:
         clock=np.zeros(2, dtype=np.int64), trace_time=trace_time, trace_value=trace_value,
         level=np.zeros(max(1, levels)), generation_level=np.zeros(1),
         signal=aligned_zeros(signals), meter=aligned_zeros(signals), meter_carry=aligned_zeros(signals),
-        bucket_low=aligned_zeros(signals), bucket_high=aligned_zeros(signals), bucket_total=aligned_zeros(signals),
+        bucket_low=aligned_zeros(signals), bucket_high=aligned_zeros(signals),
+        bucket_total=aligned_zeros(signals),
         scratch=np.zeros((SCRATCH_ROWS, TILE_LANES)),
         **_lower_racks(scenario), **_lower_nodes(scenario.model), **_lower_storage(scenario.model),
         **_lower_bus(scenario),

@@ -1,24 +1,31 @@
 """The run directory: written while the run goes on, readable at every moment.
 
 Series are ``.npy`` files that grow. Their header has a fixed length and is rewritten after the rows are
-down, so that a run that is killed leaves files that numpy opens. The JSON beside them is replaced whole.
-``manifest.json`` says ``complete: false`` until the very end.
+down, so that a run that is killed leaves files that numpy opens. The JSON beside them is replaced whole;
+events are appended to ``events.jsonl`` until ``events.json`` takes its place at the end. ``manifest.json``
+says ``complete: false`` until the very end. A lock keeps a second run out of the directory.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wattkeel.errors import Fault, ScenarioError
-from wattkeel.jsonio import read_json, write_json, write_text
+from wattkeel.jsonio import plain, read_json, write_json, write_text
 from wattkeel.record import FULL_RATE, WINDOWS, RecordPlan
+from wattkeel.runlock import HeldError, RunLock
+
+if TYPE_CHECKING:
+    from wattkeel.events import Event
 
 FORMAT = 1
 """Version of the layout of a run directory."""
@@ -27,11 +34,16 @@ MANIFEST = "manifest.json"
 SCENARIO = "scenario.resolved.toml"
 SUMMARY = "summary.json"
 EVENTS = "events.json"
+EVENTS_LOG = "events.jsonl"
 LEDGER = "ledger.json"
 FINDINGS = "findings.json"
 REPORT = "report.html"
 SERIES = "series"
 INDEX = "index.json"
+LOCK = ".lock"
+
+VALUES = (SCENARIO, SUMMARY, EVENTS, LEDGER, FINDINGS)
+"""Files of a finished run beside its manifest and its series."""
 
 _HEADER_BYTE = 256
 _MAGIC = b"\x93NUMPY\x01\x00"
@@ -43,6 +55,15 @@ def _header(shape: tuple[int, ...]) -> bytes:
     text = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape!r}, }}"
     length = _HEADER_BYTE - len(_MAGIC) - 2
     return _MAGIC + struct.pack("<H", length) + text.ljust(length - 1).encode("ascii") + b"\n"
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Give the path to an error of the system that names none: a write that the disk does not take."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 class GrowingArray:
@@ -66,21 +87,24 @@ class GrowingArray:
         self.shape = shape
         self.rows = 0
         self._file: IO[bytes] = path.open("wb")
-        self._file.write(_header((0, *shape)))
-        self._file.flush()
+        with _naming(path):
+            self._file.write(_header((0, *shape)))
+            self._file.flush()
 
     def append(self, rows: NDArray[np.float64]) -> None:
         """Add rows, (n, *shape)."""
-        self._file.write(np.ascontiguousarray(rows, dtype="<f8").data.cast("B") if rows.size else b"")
+        with _naming(self.path):
+            self._file.write(np.ascontiguousarray(rows, dtype="<f8").data.cast("B") if rows.size else b"")
         self.rows += len(rows)
 
     def flush(self) -> None:
         """Bring the rows down, then the header that counts them."""
-        self._file.flush()
-        self._file.seek(0)
-        self._file.write(_header((self.rows, *self.shape)))
-        self._file.flush()
-        self._file.seek(0, 2)
+        with _naming(self.path):
+            self._file.flush()
+            self._file.seek(0)
+            self._file.write(_header((self.rows, *self.shape)))
+            self._file.flush()
+            self._file.seek(0, 2)
 
     def close(self) -> None:
         """Flush and close; nothing happens the second time."""
@@ -88,7 +112,9 @@ class GrowingArray:
             try:
                 self.flush()
             finally:
-                self._file.close()
+                # What the disk did not take is not asked of it again.
+                with contextlib.suppress(OSError):
+                    self._file.close()
 
 
 def open_array(path: Path) -> NDArray[np.float64]:
@@ -125,17 +151,43 @@ def check_directory(path: Path) -> None:
     if path.exists() and not path.is_dir():
         raise _refusal(path, "is a file, not a directory")
     try:
-        holds_other = path.is_dir() and any(path.iterdir()) and not is_run_directory(path)
+        holds_other = path.is_dir() and not _is_bare(path) and not is_run_directory(path)
     except OSError as error:
         raise _refusal(path, f"cannot be read: {error.strerror}") from error
     if holds_other:
         raise _refusal(path, "holds files that are not a run of wattkeel; they are not overwritten")
 
 
-def _refusal(path: Path, message: str) -> ScenarioError:
-    return ScenarioError(
-        [Fault("out_dir", str(path), message, "choose an empty, a new or an earlier run directory")]
-    )
+def _is_bare(path: Path) -> bool:
+    """Return whether a directory holds nothing, or only what a run leaves that died before its manifest."""
+    for member in path.iterdir():
+        if member.name == SERIES and member.is_dir():
+            if any(member.iterdir()):
+                return False
+        elif member.name not in (LOCK, f".{MANIFEST}.tmp"):
+            return False
+    return True
+
+
+def _refusal(
+    path: Path, message: str, remedy: str = "choose an empty, a new or an earlier run directory"
+) -> ScenarioError:
+    return ScenarioError([Fault("out_dir", str(path), message, remedy)])
+
+
+def read_events(path: Path) -> list[dict[str, Any]] | None:
+    """Return the events of a run directory, finished or not, as rows; None when there are none on record."""
+    rows: list[dict[str, Any]] | None = read_json(path / EVENTS)
+    if rows is not None or not (path / EVENTS_LOG).is_file():
+        return rows
+    by_number: dict[int, dict[str, Any]] = {}
+    for line in (path / EVENTS_LOG).read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            number, row = json.loads(line)
+        except ValueError:  # the process died within this line, the last
+            break
+        by_number[number] = row
+    return [by_number[number] for number in sorted(by_number)]
 
 
 class RunWriter:
@@ -155,7 +207,7 @@ class RunWriter:
     Raises
     ------
     ScenarioError
-        The directory holds something else, or cannot be written.
+        The directory holds something else, is being written by another run, or cannot be written.
     """
 
     def __init__(self, path: Path, plan: RecordPlan, manifest: Mapping[str, Any], scenario_toml: str) -> None:
@@ -165,22 +217,47 @@ class RunWriter:
         self._series: dict[str, GrowingArray] = {}
         self._windows: list[tuple[int, int]] | None = None
         self._flushed_s = time.monotonic()
+        self._events: IO[str] | None = None
+        self._lock: RunLock | None = None
+        made = not path.exists()
         try:
-            series = path / SERIES
-            series.mkdir(parents=True, exist_ok=True)
-            self.write_manifest(manifest, complete=False)
-            self._remove_older()
-            write_text(path / SCENARIO, scenario_toml)
-            for name, (shape, _) in plan.series().items():
-                self._series[name] = GrowingArray(series / f"{name}.npy", shape)
-            self.write_windows([])
+            path.mkdir(parents=True, exist_ok=True)
+            self._lock = RunLock(path / LOCK)
+            self._begin(manifest, scenario_toml)
+        except HeldError as error:
+            remedy = "wait for its end, stop it, or choose another directory"
+            raise _refusal(path, f"is being written by another run ({error})", remedy) from None
         except OSError as error:
-            self.close()
+            with contextlib.suppress(OSError):
+                self.close()
+            self._undo(made)
             raise _refusal(path, f"cannot be written: {error.strerror or error}") from error
+
+    def _begin(self, manifest: Mapping[str, Any], scenario_toml: str) -> None:
+        """Lay down what a run starts with."""
+        series = self.path / SERIES
+        series.mkdir(exist_ok=True)
+        self.write_manifest(manifest, complete=False)
+        self._remove_older()
+        write_text(self.path / SCENARIO, scenario_toml)
+        for name, (shape, _) in self._plan.series().items():
+            self._series[name] = GrowingArray(series / f"{name}.npy", shape)
+        self._events = (self.path / EVENTS_LOG).open("w", encoding="utf-8", newline="\n")
+        self.write_windows([])
+
+    def _undo(self, made: bool) -> None:
+        """Take back what a run that could not begin has laid down, unless a run is there to be read."""
+        self.release()
+        if not is_run_directory(self.path):
+            with contextlib.suppress(OSError):
+                (self.path / SERIES).rmdir()
+        if made:
+            with contextlib.suppress(OSError):
+                self.path.rmdir()
 
     def _remove_older(self) -> None:
         """Remove the files of an older run; the new manifest is down, so it stays a run directory."""
-        for name in (SCENARIO, SUMMARY, EVENTS, LEDGER, FINDINGS, REPORT):
+        for name in (*VALUES, EVENTS_LOG, REPORT):
             (self.path / name).unlink(missing_ok=True)
         for file in (self.path / SERIES).glob("*.npy"):
             file.unlink()
@@ -193,6 +270,23 @@ class RunWriter:
         if now_s - self._flushed_s >= _FLUSH_S:
             self.flush()
             self._flushed_s = now_s
+
+    def append_events(self, changed: Sequence[tuple[int, Event]]) -> None:
+        """Bring down events that began or ended, by number; a later line of a number replaces the earlier."""
+        if not changed or self._events is None:
+            return
+        with _naming(self.path / EVENTS_LOG):
+            for number, event in changed:
+                self._events.write(json.dumps([number, plain(event)], allow_nan=False) + "\n")
+            self._events.flush()
+
+    def write_events(self, events: Sequence[Event]) -> None:
+        """Write all events at the end of a run; the list takes the place of what was appended."""
+        write_json(self.path / EVENTS, events)
+        if self._events is not None:
+            with contextlib.suppress(OSError):  # a line that was not taken is in the list
+                self._events.close()
+        (self.path / EVENTS_LOG).unlink(missing_ok=True)
 
     def flush(self) -> None:
         """Bring all series down."""
@@ -235,6 +329,15 @@ class RunWriter:
             write_json(self.path / name, content)
 
     def close(self) -> None:
-        """Flush and close the series."""
-        for array in self._series.values():
-            array.close()
+        """Flush and close the series, all of them even when one cannot be written."""
+        with contextlib.ExitStack() as stack:
+            for array in self._series.values():
+                stack.callback(array.close)
+
+    def release(self) -> None:
+        """Let other runs into the directory, after the last file is written."""
+        if self._events is not None:
+            with contextlib.suppress(OSError):
+                self._events.close()
+        if self._lock is not None:
+            self._lock.release()

@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from wattkeel._generated.models import ScenarioModel
 from wattkeel.checks import Judge, whole_ticks
 from wattkeel.errors import Fault, ScenarioError
-from wattkeel.layers import Overrides, Presets, lay_over
+from wattkeel.layers import Overrides, Presets, fill_ocv, lay_over
 from wattkeel.normalise import SECTIONS, Normaliser, Tree
 from wattkeel.toml_text import read_toml, write_toml
 from wattkeel.trace_files import TraceKey, read_traces, trace_keys
@@ -157,7 +159,7 @@ def _resolve(
     """Override, lay presets under, validate, check, read traces; raise all faults at once."""
     tree = lay_over(normaliser, tree, overrides)
     whole = Presets(normaliser).root(tree)
-    warnings = _fit_control_period(whole)
+    warnings = [*_fit_control_period(whole), *fill_ocv(whole)]
     validator = Validator(normaliser)
     model = validator.root(whole)
     judge = Judge(model, whole, validator.bad)
@@ -187,6 +189,10 @@ def _fit_control_period(tree: Tree) -> list[str]:
     tick_s = tree.get("simulation", {}).get("tick_s")
     default = SECTIONS["control"].model_fields["period_s"].default
     if tick_s is None or "period_s" in tree.get("control", {}) or whole_ticks(default, tick_s):
+        return []
+    try:
+        SECTIONS["simulation"].model_validate({"tick_s": tick_s})
+    except ValidationError:  # a tick out of range is told when it is validated
         return []
     tree["control"] = {**tree.get("control", {}), "period_s": tick_s}
     return [

@@ -17,6 +17,7 @@ _SITE = (
     ("poi.rocof_hz_per_s", "Hz/s", "Rate of change of frequency by the swing equation"),
     ("poi.transformer_loss_w", "W", "Loss of the POI transformers"),
     ("poi.unserved_power_w", "W", "Power that the grid cannot deliver (voltage collapse)"),
+    ("poi.curtailed_power_w", "W", "Surplus that the grid cannot take (export into a fault)"),
     ("site.load_power_w", "W", "Load of the site bus, before storage and generation"),
     ("site.it_power_w", "W", "Power at all rack inlets"),
     ("site.target_power_w", "W", "Import that the storage control holds"),

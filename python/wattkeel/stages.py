@@ -11,6 +11,7 @@ the tick. ``engine`` is "native" (C++) or "numba" (prototypes); both give the sa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from wattkeel import lowering
 from wattkeel._generated import dtypes
 from wattkeel.errors import Fault, ScenarioError
-from wattkeel.plant import records, rounding_magic
+from wattkeel.plant import records
 
 if TYPE_CHECKING:
     from wattkeel import parameters
@@ -174,6 +175,13 @@ def _positive(place: str, value: float) -> float:
     return float(value)
 
 
+def _whole_ticks(place: str, time_s: float, step_s: float) -> None:
+    ticks = lowering.in_ticks(time_s, _positive("time_step_s", step_s))
+    if ticks != round(ticks):
+        remedy = f"give a whole multiple of {step_s:g} s"
+        raise ScenarioError([Fault(place, time_s, "not a whole number of ticks", remedy)])
+
+
 def _outputs(count: int, shape: tuple[int, ...]) -> list[Floats]:
     return [np.zeros(shape) for _ in range(count)]
 
@@ -228,7 +236,9 @@ def gpu(
     ticks, lanes = demand_w.shape[0], 1 if demand_w.ndim == 1 else demand_w.shape[1]
     record = records(dtypes.GpuParams, 1)
     lowering.lower_gpu(record[0], params, _positive("time_step_s", time_step_s))
-    magic = rounding_magic(4.0 * max(params.rated_power_w * params.edp_factor, float(np.abs(demand_w).max())))
+    magic = lowering.rounding_magic(
+        4.0 * max(params.rated_power_w * params.edp_factor, float(np.abs(demand_w).max()))
+    )
     out = _outputs(5, (ticks, lanes))
     power_w = np.full(lanes, params.idle_power_w)
     below = np.full(lanes, float(record[0].hysteresis_tick) + 1.0)
@@ -252,7 +262,7 @@ def rack(
     record = records(dtypes.RackParams, 1)
     lowering.lower_rack(record[0], params, gpu, False, _positive("time_step_s", time_step_s))
     bound = float(np.abs(power_w).max()) * (1.0 + params.overhead_fraction) + params.overhead_w
-    magic = rounding_magic(8.0 * (bound + params.store_power_w + float(record[0].loss_0_w)))
+    magic = lowering.rounding_magic(8.0 * (bound + params.store_power_w + float(record[0].loss_0_w)))
     overhead, store_w, lost_w, stored_j, psu_w, inlet_w = _outputs(6, (ticks, lanes))
     _kernel("rack_run", engine)(
         ticks, lanes, _one(record, engine), magic, time_step_s, power_w.reshape(ticks, lanes),
@@ -425,6 +435,8 @@ def control(
     ``slow_power_w`` and ``fast_power_w`` are the ratings of all slow and all fast units together.
     """
     load = _series("load_w", load_w)
+    _whole_ticks("params.period_s", params.period_s, time_step_s)
+    _whole_ticks("params.measurement_delay_s", params.measurement_delay_s, time_step_s)
     record, state = records(dtypes.ControlParams, 1), records(dtypes.ControlState, 1)
     lowering.lower_control(
         record[0], params, (slow_power_w, fast_power_w), _positive("time_step_s", time_step_s)
@@ -453,7 +465,8 @@ def grid(
         )
     record, state = records(dtypes.GridParams, 1), records(dtypes.GridState, 1)
     step_s = _positive("time_step_s", time_step_s)
-    lowering.lower_grid(record[0], params, params.rated_power_w, step_s)
+    reference_w = params.reference_power_w or math.nan
+    lowering.lower_grid(record[0], params, params.rated_power_w, reference_w, step_s)
     event = records(dtypes.GridEvent, len(params.event))
     for j, row in enumerate(params.event):
         lowering.lower_event(event[j], row, step_s)

@@ -38,6 +38,7 @@ _ENERGIES = (
     ("cooling_energy_j", "cooling.power_w"),
     ("generation_energy_j", "generation.*.power_w"),
     ("unserved_energy_j", "poi.unserved_power_w"),
+    ("curtailed_energy_j", "poi.curtailed_power_w"),
     ("storage_shortfall_energy_j", "storage.*.shortfall_power_w"),
 )
 _RANGES = (("poi_range_5s_w", "poi.power_w"), ("load_range_5s_w", "site.load_power_w"))

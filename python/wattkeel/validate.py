@@ -131,9 +131,10 @@ def _choices(info: Any) -> list[str]:
     return [str(choice) for choice in getattr(info.annotation, "__args__", ())]
 
 
-def _bounds(info: Any) -> list[tuple[str, float]]:
+def _bounds(info: Any) -> list[tuple[str, float, str]]:
+    """Sign, limit and the number beside the range that is allowed too."""
     return [
-        (sign, getattr(mark, key))
+        (sign, getattr(mark, key), f" or {mark.beside}" if hasattr(mark, "beside") else "")
         for mark in info.metadata
         for key, sign in _BOUNDS.items()
         if hasattr(mark, key)
@@ -143,7 +144,7 @@ def _bounds(info: Any) -> list[tuple[str, float]]:
 def _expected(info: Any) -> str:
     """Range and unit in words, e.g. ``> 0 and <= 1, in W``."""
     unit = extra(info).get("unit", "1")
-    ranges = " and ".join(f"{sign} {limit:.10g}" for sign, limit in _bounds(info))
+    ranges = " and ".join(f"{sign} {limit:.10g}{beside}" for sign, limit, beside in _bounds(info))
     return ", in ".join(part for part in (ranges or "a value", unit if unit != "1" else "") if part)
 
 
@@ -151,7 +152,8 @@ def _range_remedy(info: Any, item: Mapping[str, Any]) -> str:
     unit = extra(info).get("unit", "1")
     limit = next(value for value in item["ctx"].values())
     sign = _RANGE[item["type"]]
-    return f"give a value {sign} {shorten(limit)}" + ("" if unit == "1" else f" {unit}")
+    beside = next((beside for at, _, beside in _bounds(info) if at == sign), "")
+    return f"give a value {sign} {shorten(limit)}" + ("" if unit == "1" else f" {unit}") + beside
 
 
 def _how(info: Any, name: str) -> str:

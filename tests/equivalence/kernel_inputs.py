@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from wattkeel._generated import dtypes
-from wattkeel.plant import records, rounding_magic
+from wattkeel.lowering import rounding_magic
+from wattkeel.plant import records
 
 Builder = Callable[[np.random.Generator, int], list[Any]]
 BUILDERS: dict[str, Builder] = {}
@@ -211,7 +212,7 @@ def cooling_step(rng: np.random.Generator, n: int) -> list[Any]:
 
 def converter(rng: np.random.Generator) -> tuple[Any, Any]:
     p = record(
-        dtypes.ConverterParams, rng, limit_w=3e6, loss_0_w=2e4, loss_1=rng.choice([0.0, 0.01]), loss_2_per_w=1e-8,
+        dtypes.ConverterParams, rng, limit_w=3e6, loss_0_w=2e4, loss_1=rng.choice([0.0, 0.01]), loss_2_per_w=1e-8, power_round_w=MAGIC,
         ramp_w_per_tick=rng.choice([np.inf, 1e4]),
     )  # fmt: skip
     s = record(
@@ -313,7 +314,7 @@ def grid(rng: np.random.Generator) -> tuple[Any, Any, Any]:
         dtypes.GridParams, rng, nominal_frequency_hz=60.0, source_voltage_pu=1.0, frequency_model=rng.integers(0, 2), base_va=1e8,
         per_base=1e-8, resistance_pu=0.02, reactance_pu=0.2, impedance_squared=0.0404, transformer_loss_0_w=5e4,
         transformer_loss_2_per_w=4e-11, per_system=5e-11, swing_ff=0.999, swing_fm=1e-4, swing_fp=-1e-4, swing_mf=-0.06,
-        swing_mm=0.99, swing_mp=1e-6, events=3,
+        swing_mm=0.99, swing_mp=1e-6, events=3, reference_core_w=rng.choice([np.nan, 9e7]),
     )  # fmt: skip
     s = record(
         dtypes.GridState, rng, event_voltage_pu=rng.choice([0.0, 0.5, 1.0]), reference_w=9e7, frequency_pu=rng.uniform(-1e-3, 1e-3),
@@ -330,7 +331,8 @@ def grid_events(rng: np.random.Generator, n: int) -> list[Any]:
 @builder
 def thevenin_voltage(rng: np.random.Generator, n: int) -> list[Any]:
     p = grid(rng)[0]
-    return [p, float(rng.choice([0.0, 1.0, 0.5])), float(rng.uniform(-2, 6)), float(rng.uniform(-2, 3))]
+    power = float(rng.choice([-0.02, -0.2, rng.uniform(-2, 6)]))
+    return [p, float(rng.choice([0.0, 1.0, 0.5])), power, float(rng.choice([0.0, -0.2, rng.uniform(-2, 3)]))]
 
 
 @builder

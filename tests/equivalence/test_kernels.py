@@ -25,6 +25,9 @@ INNER = {
     "philox_uniform",
     "kernel",
     "two_sum",
+    "carried_power",
+    "converter_asked",
+    "converter_reactive",
 }
 WHOLE_SITE = {"advance", "bus_step", "envelope_add", "envelope_clear", "envelope_close", "facility_step",
               "generation_step", "jobs_step", "lanes_step", "log_event", "role_soc", "storage_step"}  # fmt: skip

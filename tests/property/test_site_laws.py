@@ -13,18 +13,38 @@ from random_sites import sites
 from sites import Run, state_bits
 
 import wattkeel as wk
-from wattkeel import _core
 from wattkeel.engine import Engine
+from wattkeel.native import core
 from wattkeel.plant import STORE_ENERGY_J
 from wattkeel.scenario import Scenario
 
-ISAS = _core.build_info()["instruction_sets_available"]
+ISAS = core().build_info()["instruction_sets_available"]
 LAWS = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 
 
-def power_quantum_w(run: Run) -> float:
+def power_quantum_w(engine: Engine) -> float:
     """Step of the grid on which lane powers lie."""
-    return float(run.engine.plant.site[0].power_round_w) / (1.5 * 2.0**52)
+    return float(engine.plant.site[0].power_round_w) / (1.5 * 2.0**52)
+
+
+def stored_slack_j(engine: Engine) -> float:
+    """Rounding of the signals of stored energy: each rack's is rounded to the energy quantum.
+
+    Without shelf stores, or with stores that empty in less than the run, it is far below 1e-12 of the energy
+    that passes; with stores of many runs' energy in many racks it is not.
+    """
+    quantum_j = float(engine.plant.site[0].energy_round_j) / (1.5 * 2.0**52)
+    return sum(int(rack.lane_count) for rack in engine.plant.rack if rack.store_energy_j > 0.0) * quantum_j
+
+
+def capped_racks(scenario: Scenario) -> dict[str, Any]:
+    """Populations on which a cap acts: not those that replay power measured at their inlets."""
+    jobs = scenario.model.workload
+    return {
+        name: rack
+        for name, rack in scenario.model.rack.items()
+        if (jobs[rack.workload].kind, jobs[rack.workload].trace_boundary) != ("trace", "rack")
+    }
 
 
 def events_of(engine: Engine, ticks: int) -> list[Any]:
@@ -41,43 +61,70 @@ def events_of(engine: Engine, ticks: int) -> list[Any]:
 @LAWS
 def test_every_joule_is_accounted_for(scenario: Scenario) -> None:
     result = wk.simulate(scenario, progress=False)
-    assert abs(result.ledger.residual_relative) <= 1e-12
+    slack_j = stored_slack_j(Engine(scenario))
+    assert abs(result.ledger.residual_j) <= 1e-12 * result.ledger.through_j + slack_j
+    if not any(rack.store_energy_j for rack in scenario.model.rack.values()):
+        assert abs(result.ledger.residual_relative) <= 1e-12
+
+
+def lowest_soc(run: Run, unit: int, cells: Any) -> float:
+    """Lower end of the SoC window, less what a supercapacitor leaks below it by itself."""
+    lowest: float = min(cells.soc_min, cells.soc_initial)
+    pool = run.engine.plant.supercapacitor[unit]
+    if pool.energy_usable_j > 0.0:
+        length_s = run.engine.ticks * run.engine.tick_s
+        energy_j = pool.energy_empty_j + lowest * pool.energy_usable_j
+        lowest -= float(energy_j * pool.leakage_per_s * length_s / pool.energy_usable_j)
+    return lowest
 
 
 @given(scenario=sites())
 @LAWS
-def test_signals_are_finite_and_limits_are_kept(scenario: Scenario) -> None:
-    run, model = Run(scenario), scenario.model
+def test_signals_are_finite_and_powers_have_their_sign(scenario: Scenario) -> None:
+    run = Run(scenario)
     assert np.isfinite(run.values).all()
     assert (run["poi.voltage_pu"] >= 0.0).all()
-    assert (run["poi.unserved_power_w"][run["poi.voltage_pu"] > 0.0] >= 0.0).all()
-    largest_w = float(np.abs(run["site.load_power_w"]).max())
+    assert (run["poi.frequency_hz"] > 0.0).all()
+    largest_w = max(float(np.abs(run[name]).max()) for name in run.names("power_w"))
     for name in run.names("loss_w"):
         # a converter's loss is a difference of two powers: rounding of the larger one is left
         assert run[name].min() >= -1e-12 * largest_w, name
-    for name, rack in model.rack.items():
+    for rack in scenario.model.rack:
         for ending in ("floor_power_w", "deficit_power_w", "overshoot_power_w", "power_w"):
-            assert run[f"gpu.{name}.{ending}"].min() >= 0.0
-        slack_w = rack.count * power_quantum_w(run)
+            assert run[f"gpu.{rack}.{ending}"].min() >= 0.0
+
+
+@given(scenario=sites())
+@LAWS
+def test_racks_keep_their_limits(scenario: Scenario) -> None:
+    run, model = Run(scenario), scenario.model
+    for index, (name, rack) in enumerate(model.rack.items()):
+        slack_w = 2.0 * rack.count * power_quantum_w(run.engine)  # two roundings a lane
         cap_w = rack.count * rack.gpus_per_rack * model.gpu[rack.gpu].cap_w
         smoothed_w = run[f"gpu.{name}.power_w"] - run[f"gpu.{name}.overshoot_power_w"]
-        assert smoothed_w.max() <= cap_w + slack_w
+        assert name not in capped_racks(scenario) or smoothed_w.max() <= cap_w + slack_w
+        store_w = np.abs(run[f"rack.{name}.store_power_w"]).max()
+        assert store_w <= rack.count * rack.store_power_w + slack_w
         stored_j = run[f"rack.{name}.store_energy_j"]
         assert stored_j.min() >= 0.0
-        assert stored_j.max() <= rack.count * rack.store_energy_j * (1.0 + 1e-12)
-        record = run.engine.plant.rack[list(model.rack).index(name)]
+        assert stored_j.max() <= rack.count * rack.store_energy_j + stored_slack_j(run.engine)
+        record = run.engine.plant.rack[index]
         lanes = slice(record.first_lane, record.first_lane + record.lane_count)
         energy_j = run.engine.plant.lane[STORE_ENERGY_J, lanes]
         assert energy_j.min() >= 0.0
         assert energy_j.max() <= rack.store_energy_j
-        store_w = np.abs(run[f"rack.{name}.store_power_w"]).max()
-        assert store_w <= rack.count * rack.store_power_w + slack_w
-    for name, unit in model.storage.items():
+
+
+@given(scenario=sites())
+@LAWS
+def test_storage_keeps_its_limits(scenario: Scenario) -> None:
+    run = Run(scenario)
+    for index, (name, unit) in enumerate(scenario.model.storage.items()):
         cells = unit.battery or unit.supercapacitor
         assert cells is not None
         assert unit.converter is not None
         soc = run[f"storage.{name}.soc"]
-        assert soc.min() >= min(cells.soc_min, cells.soc_initial) - 1e-9
+        assert soc.min() >= lowest_soc(run, index, cells) - 1e-9
         assert soc.max() <= max(cells.soc_max, cells.soc_initial) + 1e-9
         power_w = np.abs(run[f"storage.{name}.power_w"])
         assert power_w.max() <= unit.converter.rated_power_w * (1.0 + 1e-12)
@@ -105,7 +152,7 @@ def test_a_restored_snapshot_replays_the_same_bits(scenario: Scenario, data: st.
     run = Engine(scenario)
     ticks = data.draw(st.integers(0, run.ticks), label="ticks before")
     more = data.draw(st.integers(1, 100), label="ticks after")
-    caps = [f"gpu.{name}.cap_w" for name in scenario.model.rack]
+    caps = [f"gpu.{name}.cap_w" for name in capped_racks(scenario)]
     units = [f"storage.{name}.power_w" for name in scenario.model.storage]
     run.step(ticks)
     before = state_bits(run)
@@ -174,9 +221,11 @@ def test_a_command_acts_within_its_limits(scenario: Scenario, data: st.DataObjec
     """Caps and storage commands of any size, at any tick: limits hold and signals stay finite."""
     run = Engine(scenario)
     names = run.full_rate_names
+    # rounding of the rack's power and of its overshoot
+    slack_w = {name: 2.0 * rack.count * power_quantum_w(run) for name, rack in scenario.model.rack.items()}
     for _ in range(data.draw(st.integers(1, 3), label="rounds")):
         caps = {}
-        for name, rack in scenario.model.rack.items():
+        for name, rack in capped_racks(scenario).items():
             caps[name] = data.draw(st.floats(1.0, 3000.0), label=f"cap {name}")
             run.command(f"gpu.{name}.cap_w", caps[name])
             caps[name] *= rack.count * rack.gpus_per_rack
@@ -188,7 +237,7 @@ def test_a_command_acts_within_its_limits(scenario: Scenario, data: st.DataObjec
         for name, most_w in caps.items():
             power_w = values[:, names.index(f"gpu.{name}.power_w")]
             over_w = values[:, names.index(f"gpu.{name}.overshoot_power_w")]
-            assert (power_w - over_w).max() <= most_w * (1.0 + 1e-9)
+            assert (power_w - over_w).max() <= most_w + slack_w[name]
         for name, unit in scenario.model.storage.items():
             assert unit.converter is not None
             power_w = np.abs(values[:, names.index(f"storage.{name}.power_w")])

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -154,3 +159,88 @@ def test_names_of_the_package_survive_the_import_of_its_modules() -> None:
     for name in wk.__all__:
         thing = getattr(wk, name)
         assert name in ("__version__", "stages", "parameters") or callable(thing), name
+
+
+def test_two_threads_may_not_step_one_engine(scenario: wk.Scenario) -> None:
+    engine = wk.Engine(scenario)
+    refused: list[str] = []
+
+    def step() -> None:
+        try:
+            for _ in range(200):
+                engine.step(500)
+        except RuntimeError as error:
+            refused.append(str(error))
+
+    threads = [threading.Thread(target=step) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    # Either they took turns by luck, or one was told; never a lost tick.
+    assert (engine.tick == 2 * 200 * 500) == (not refused)
+    assert all("another thread" in text for text in refused)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_an_engine_with_threads_survives_a_fork() -> None:
+    code = """
+import os, sys, wattkeel as wk
+from test_engine import SITE
+e = wk.Engine(wk.Scenario.from_dict(SITE, base_dir="."), threads=2)
+e.step(10)
+child = os.fork()
+e.step(10)
+if child == 0:
+    os._exit(e.tick)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) - 20)
+"""
+    here = Path(__file__).parent
+    subprocess.run([sys.executable, "-c", code], cwd=here, check=True, timeout=60)
+
+
+def test_the_frequency_does_not_depend_on_the_first_tick() -> None:
+    """The area is balanced for the mean load: a start ramp shifts the start, not the steady state."""
+    ends = []
+    for ramp in ("0 s", "1 ms", "20 ms"):
+        site = {**SITE, "simulation": {"duration": "30 s", "tick": "1 ms"}, "control": {"target": "off"}}
+        site["workload"] = {"job": {"period": "0.4 s", "start_ramp": ramp}}
+        site["grid"] = {"system_power": "10 MW"}
+        engine = wk.Engine(wk.Scenario.from_dict(site, base_dir="."))
+        engine.step(26_000)
+        before = engine.meters()["poi.frequency_hz"]
+        engine.step(4_000)
+        ends.append((engine.meters()["poi.frequency_hz"] - before) / 4.0)
+    assert max(ends) - min(ends) < 1e-4
+    assert ends[0] == pytest.approx(60.0, abs=0.02)
+
+
+def test_a_measured_inlet_takes_no_cap(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("t_s,power_w\n0,30000\n1,40000\n2,30000\n")
+    job = {"kind": "trace", "trace": "t.csv", "trace_boundary": "rack", "trace_gpus": 32}
+    gpu = {"h": {"rated_power": "700 W", "idle_power": "70 W", "cap": "300 W", "edp_factor": 1.1}}
+    site = {**SITE, "workload": {"job": job}, "gpu": gpu}
+    engine = wk.Engine(wk.Scenario.from_dict(site, base_dir=tmp_path))
+    engine.step(1500)
+    assert engine.state["rack.a.power_w"] == pytest.approx(20 * 40e3, rel=1e-12)
+    with pytest.raises(wk.ScenarioError, match="no cap acts"):
+        engine.command("gpu.a.cap_w", 100.0)
+
+
+def test_reactive_power_gives_way_to_active_power(scenario: wk.Scenario) -> None:
+    engine = wk.Engine(scenario)
+    engine.command("storage.bess.power_w", 300e3)
+    engine.step(400)
+    engine.command("storage.bess.reactive_power_var", 250e3)
+    engine.step(1)
+    load_var = math.tan(math.acos(0.98)) * engine.state["site.load_power_w"]
+    assert engine.state["poi.reactive_power_var"] == pytest.approx(
+        load_var, abs=100.0
+    )  # the lag leaves it a little room
+
+
+def test_a_wrong_signal_name_is_told_the_nearest(scenario: wk.Scenario) -> None:
+    engine = wk.Engine(scenario)
+    engine.step(1)
+    with pytest.raises(KeyError, match=r"did you mean poi\.power_w"):
+        engine.state["poi.powr_w"]

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from sites import lossless_site
 
-from wattkeel import _core, lowering
+from wattkeel import lowering
 from wattkeel._generated import dtypes
 from wattkeel.engine import Engine
+from wattkeel.native import core
 from wattkeel.parameters import Battery
 from wattkeel.plant import records
 from wattkeel.scenario import Scenario
@@ -50,7 +51,7 @@ def test_state_of_charge_over_twelve_million_ticks(wave: str) -> None:
     limited = np.zeros(CHUNK, dtype=np.int64)
     parts, plain = [cell.soc_initial], cell.soc_initial
     for _ in range(CHUNKS):
-        _core.kernels()["battery_run"](CHUNK, record, state, table, power_w, *outputs, limited)
+        core().kernels()["battery_run"](CHUNK, record, state, table, power_w, *outputs, limited)
         assert not limited.any()
         charge = outputs[3] * float(record[0].charge_per_tick)
         parts.append(-math.fsum(charge))

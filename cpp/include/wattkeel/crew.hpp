@@ -18,6 +18,7 @@ namespace wattkeel {
 // changes a bit.
 class Crew {
 public:
+    // Throws std::runtime_error when the system has no thread left.
     explicit Crew(int threads);
     ~Crew();
     Crew(const Crew&) = delete;
@@ -34,6 +35,7 @@ private:
     // The caller of run() is member 0.
     void run(void (*job)(void* context, int index), void* context);
     void work(int index);
+    void dismiss();
 
     int threads_;
     Team team_;

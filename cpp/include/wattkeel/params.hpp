@@ -127,6 +127,7 @@ struct GpuParams {
     double ramp_down_w_per_tick;  // [W] Largest fall in one tick.
     double hysteresis_tick;  // [tick] Hysteresis in ticks.
     double edp_decay;  // [1] exp(-dt/edp_time_constant_s).
+    double edp_mean;  // [1] Mean of the decay over a tick: (1 - edp_decay) edp_time_constant_s / dt.
     double edp_gain;  // [1] (edp_factor - 1) rated / (rated - idle): overshoot per watt of rise.
     double edp_max_w;  // [W] (edp_factor - 1) rated.
 };
@@ -139,9 +140,10 @@ static_assert(offsetof(GpuParams, ramp_up_w_per_tick) == 32);
 static_assert(offsetof(GpuParams, ramp_down_w_per_tick) == 40);
 static_assert(offsetof(GpuParams, hysteresis_tick) == 48);
 static_assert(offsetof(GpuParams, edp_decay) == 56);
-static_assert(offsetof(GpuParams, edp_gain) == 64);
-static_assert(offsetof(GpuParams, edp_max_w) == 72);
-static_assert(sizeof(GpuParams) == 80);
+static_assert(offsetof(GpuParams, edp_mean) == 64);
+static_assert(offsetof(GpuParams, edp_gain) == 72);
+static_assert(offsetof(GpuParams, edp_max_w) == 80);
+static_assert(sizeof(GpuParams) == 88);
 
 // State of GpuParams.
 struct GpuState {
@@ -265,6 +267,7 @@ struct ConverterParams {
     double loss_0_w;  // [W] loss_a * rated.
     double loss_1;  // [1] loss_b.
     double loss_2_per_w;  // [1/W] loss_c / rated.
+    double power_round_w;  // [W] 1.5 * 2^52 quanta of the converter's power; see rounding in docs/architecture.md.
     double share;  // [1] Share of the slow or fast command: rated power over that of all units of the role.
 };
 static_assert(std::is_standard_layout_v<ConverterParams> && std::is_trivially_copyable_v<ConverterParams>);
@@ -278,14 +281,15 @@ static_assert(offsetof(ConverterParams, ramp_w_per_tick) == 48);
 static_assert(offsetof(ConverterParams, loss_0_w) == 56);
 static_assert(offsetof(ConverterParams, loss_1) == 64);
 static_assert(offsetof(ConverterParams, loss_2_per_w) == 72);
-static_assert(offsetof(ConverterParams, share) == 80);
-static_assert(sizeof(ConverterParams) == 88);
+static_assert(offsetof(ConverterParams, power_round_w) == 80);
+static_assert(offsetof(ConverterParams, share) == 88);
+static_assert(sizeof(ConverterParams) == 96);
 
 // State of ConverterParams.
 struct ConverterState {
     double command_w;  // [W] Command of the control, positive delivers.
     double override_w;  // [W] Command from outside; NaN leaves it to the control.
-    double reactive_var;  // [var] Reactive power delivered, by command.
+    double reactive_var;  // [var] Reactive power commanded; active power has priority.
     double power_w;  // [W] Power delivered to the site bus.
     std::int64_t limited;  // [1] 1 while the store cannot follow the converter.
 };
@@ -348,7 +352,7 @@ static_assert(sizeof(BatteryState) == 32);
 // Capacitance behind a series resistance, with leakage; the state is the stored energy.
 struct SupercapacitorParams {
     double voltage_max_v;  // [V] Highest voltage of the capacitor.
-    double voltage_min_v;  // [V] Lowest voltage of the capacitor.
+    double voltage_min_v;  // [V] Lowest voltage of the capacitor, at least 5 % of the highest: a converter cannot work from an empty one.
     double capacitance_core_f;  // [F] Capacitance of the whole unit.
     double resistance_ohm;  // [ohm] Series resistance.
     double per_ohm;  // [1/ohm] Its reciprocal; 0 without resistance.
@@ -500,6 +504,7 @@ struct GridParams {
     double reactive_per_watt;  // [1] tan(acos(power_factor)).
     double transformer_loss_0_w;  // [W] No-load loss.
     double transformer_loss_2_per_w;  // [1/W] Load loss per square watt.
+    double reference_core_w;  // [W] reference_power_w, or the expected mean; NaN for the load of the first tick.
     double per_system;  // [1/W] 1/system_power_w.
     double swing_ff;  // [1] Exact discrete swing: frequency from frequency.
     double swing_fm;  // [1] frequency from mechanical power.
@@ -521,15 +526,16 @@ static_assert(offsetof(GridParams, impedance_squared) == 56);
 static_assert(offsetof(GridParams, reactive_per_watt) == 64);
 static_assert(offsetof(GridParams, transformer_loss_0_w) == 72);
 static_assert(offsetof(GridParams, transformer_loss_2_per_w) == 80);
-static_assert(offsetof(GridParams, per_system) == 88);
-static_assert(offsetof(GridParams, swing_ff) == 96);
-static_assert(offsetof(GridParams, swing_fm) == 104);
-static_assert(offsetof(GridParams, swing_fp) == 112);
-static_assert(offsetof(GridParams, swing_mf) == 120);
-static_assert(offsetof(GridParams, swing_mm) == 128);
-static_assert(offsetof(GridParams, swing_mp) == 136);
-static_assert(offsetof(GridParams, events) == 144);
-static_assert(sizeof(GridParams) == 152);
+static_assert(offsetof(GridParams, reference_core_w) == 88);
+static_assert(offsetof(GridParams, per_system) == 96);
+static_assert(offsetof(GridParams, swing_ff) == 104);
+static_assert(offsetof(GridParams, swing_fm) == 112);
+static_assert(offsetof(GridParams, swing_fp) == 120);
+static_assert(offsetof(GridParams, swing_mf) == 128);
+static_assert(offsetof(GridParams, swing_mm) == 136);
+static_assert(offsetof(GridParams, swing_mp) == 144);
+static_assert(offsetof(GridParams, events) == 152);
+static_assert(sizeof(GridParams) == 160);
 
 // State of GridParams.
 struct GridState {
@@ -680,6 +686,7 @@ inline constexpr ParamField param_field_table[] = {
     {"GpuParams", "ramp_down_w_per_tick", offsetof(GpuParams, ramp_down_w_per_tick), 'f', 1},
     {"GpuParams", "hysteresis_tick", offsetof(GpuParams, hysteresis_tick), 'f', 1},
     {"GpuParams", "edp_decay", offsetof(GpuParams, edp_decay), 'f', 1},
+    {"GpuParams", "edp_mean", offsetof(GpuParams, edp_mean), 'f', 1},
     {"GpuParams", "edp_gain", offsetof(GpuParams, edp_gain), 'f', 1},
     {"GpuParams", "edp_max_w", offsetof(GpuParams, edp_max_w), 'f', 1},
     {"GpuState", "cap_w", offsetof(GpuState, cap_w), 'f', 1},
@@ -729,6 +736,7 @@ inline constexpr ParamField param_field_table[] = {
     {"ConverterParams", "loss_0_w", offsetof(ConverterParams, loss_0_w), 'f', 1},
     {"ConverterParams", "loss_1", offsetof(ConverterParams, loss_1), 'f', 1},
     {"ConverterParams", "loss_2_per_w", offsetof(ConverterParams, loss_2_per_w), 'f', 1},
+    {"ConverterParams", "power_round_w", offsetof(ConverterParams, power_round_w), 'f', 1},
     {"ConverterParams", "share", offsetof(ConverterParams, share), 'f', 1},
     {"ConverterState", "command_w", offsetof(ConverterState, command_w), 'f', 1},
     {"ConverterState", "override_w", offsetof(ConverterState, override_w), 'f', 1},
@@ -817,6 +825,7 @@ inline constexpr ParamField param_field_table[] = {
     {"GridParams", "reactive_per_watt", offsetof(GridParams, reactive_per_watt), 'f', 1},
     {"GridParams", "transformer_loss_0_w", offsetof(GridParams, transformer_loss_0_w), 'f', 1},
     {"GridParams", "transformer_loss_2_per_w", offsetof(GridParams, transformer_loss_2_per_w), 'f', 1},
+    {"GridParams", "reference_core_w", offsetof(GridParams, reference_core_w), 'f', 1},
     {"GridParams", "per_system", offsetof(GridParams, per_system), 'f', 1},
     {"GridParams", "swing_ff", offsetof(GridParams, swing_ff), 'f', 1},
     {"GridParams", "swing_fm", offsetof(GridParams, swing_fm), 'f', 1},

@@ -12,7 +12,7 @@ namespace wattkeel {
 
 // Widths of the blocks of the signal vector, in the order site, racks, nodes, generation, storage.
 // python/wattkeel/signals.py gives the names.
-inline constexpr std::int64_t site_signals = 11;
+inline constexpr std::int64_t site_signals = 12;
 inline constexpr std::int64_t rack_signals = 11;
 inline constexpr std::int64_t node_signals = 2;
 inline constexpr std::int64_t generation_signals = 1;

@@ -18,6 +18,7 @@ static inline void gpu_power(Index n, const GpuParams& p, double gpus, double ma
     const double up = p.ramp_up_w_per_tick;
     const double down = p.ramp_down_w_per_tick;
     const double edp_decay = p.edp_decay;
+    const double edp_mean = p.edp_mean;
     const double edp_gain = p.edp_gain;
     const double edp_max_w = p.edp_max_w;
     for (Index i = 0; i < n; ++i) {
@@ -35,13 +36,14 @@ static inline void gpu_power(Index n, const GpuParams& p, double gpus, double ma
         power = power < cap_w ? power : cap_w;
         double rise = power - before;
         rise = rise > 0.0 ? rise : 0.0;
-        double peak = overshoot_w[i] * edp_decay + edp_gain * rise;
-        peak = peak < edp_max_w ? peak : edp_max_w;
+        double start = overshoot_w[i] + edp_gain * rise;
+        start = start < edp_max_w ? start : edp_max_w;
+        const double peak = start * edp_mean;
         const double burnt = power - demand;
         const double shortage = demand - power;
         gpu_power_w[i] = power;
         below_floor_tick[i] = below;
-        overshoot_w[i] = peak;
+        overshoot_w[i] = snap(start * edp_decay, magic);
         rack_demand_w[i] = snap(gpus * demand, magic);
         rack_power_w[i] = snap(gpus * (power + peak), magic);
         rack_floor_w[i] = snap(gpus * (burnt > 0.0 ? burnt : 0.0), magic);

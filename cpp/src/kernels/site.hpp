@@ -156,7 +156,7 @@ static inline FacilityLoad facility_step(const SiteView& v, const ChunkView& k, 
         }
     }
     const double cooling_w = cooling_step(v.cooling[0], v.cooling_state[0], it_w);
-    signal[10] = cooling_w;
+    signal[11] = cooling_w;
     return {it_w, bus_w + cooling_w};
 }
 
@@ -222,15 +222,16 @@ static inline StorageFlow storage_step(const SiteView& v, const ChunkView& k, In
             soc = (b.energy_j - c.energy_empty_j) * c.soc_per_j;
         }
         const double power = cell.limited == 1 ? converter_ac(p, cell.delivered_w) : wanted;
+        const double asked = converter_asked(p, s);
         if (cell.limited != s.limited) {
-            log_event(k, tick, event_storage_limited, u, cell.limited, power, wanted);
+            log_event(k, tick, event_storage_limited, u, cell.limited, power, asked);
         }
         s.limited = cell.limited;
         s.power_w = power;
         v.unit_soc[u] = soc;
         total_w += power;
-        total_var += s.reactive_var;
-        out[0] = converter_command(s);
+        total_var += converter_reactive(p, s, power);
+        out[0] = asked;
         out[1] = power;
         out[2] = cell.delivered_w - power;
         out[3] = cell.heat_w;
@@ -238,7 +239,7 @@ static inline StorageFlow storage_step(const SiteView& v, const ChunkView& k, In
         out[5] = soc;
         out[6] = voltage;
         out[7] = current;
-        out[8] = wanted - power;
+        out[8] = cell.limited == 1 ? asked - power : 0.0;
     }
     return {total_w, total_var};
 }
@@ -292,10 +293,11 @@ static inline void bus_step(const SiteView& v, const ChunkView& k, Index tick) {
     signal[3] = state.frequency_hz;
     signal[4] = poi.rocof_hz_per_s;
     signal[5] = poi.loss_w;
-    signal[6] = poi.unserved_w;
-    signal[7] = facility.load_w;
-    signal[8] = facility.it_w;
-    signal[9] = cs.target_w;
+    signal[6] = poi.unserved_w > 0.0 ? poi.unserved_w : 0.0;
+    signal[7] = poi.unserved_w < 0.0 ? -poi.unserved_w : 0.0;
+    signal[8] = facility.load_w;
+    signal[9] = facility.it_w;
+    signal[10] = cs.target_w;
 }
 
 struct LaneWork {

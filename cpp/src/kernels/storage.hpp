@@ -7,13 +7,22 @@
 
 namespace wattkeel::WATTKEEL_ISA_NAMESPACE {
 
-static inline double converter_command(const ConverterState& s) {
-    return s.override_w != s.override_w ? s.command_w : s.override_w;
+static inline double converter_asked(const ConverterParams& p, const ConverterState& s) {
+    const double command = s.override_w != s.override_w ? s.command_w : s.override_w;
+    return clamp(command, -p.limit_w, p.limit_w);
+}
+
+static inline double converter_reactive(const ConverterParams& p, const ConverterState& s,
+                                        double power_w) {
+    if (s.reactive_var == 0.0) return 0.0;
+    const double room = p.limit_va * p.limit_va - power_w * power_w;
+    const double limit = room > 0.0 ? WK_SQRT(room) : 0.0;
+    return clamp(s.reactive_var, -limit, limit);
 }
 
 static inline double converter_response(const ConverterParams& p, const ConverterState& s) {
-    const double wanted = clamp(converter_command(s), -p.limit_w, p.limit_w);
-    const double power = wanted + (s.power_w - wanted) * p.decay;
+    const double wanted = converter_asked(p, s);
+    const double power = snap(wanted + (s.power_w - wanted) * p.decay, p.power_round_w);
     return s.power_w + clamp(power - s.power_w, -p.ramp_w_per_tick, p.ramp_w_per_tick);
 }
 
@@ -75,6 +84,9 @@ static inline CellFlow battery_step(const BatteryParams& p, BatteryState& s,
         most = most < room ? most : room;
         room = (ocv - p.voltage_max_v) * p.per_ohm;
         least = least > room ? least : room;
+    } else {  // without resistance the terminal has the open-circuit voltage
+        most = ocv > p.voltage_min_v ? most : 0.0;
+        least = ocv < p.voltage_max_v ? least : 0.0;
     }
     const auto [current, limited] =
         current_for_power(power_w, ocv, p.resistance_ohm, p.per_ohm, least, most);

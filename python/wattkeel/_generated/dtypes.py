@@ -74,6 +74,7 @@ GpuParams: Final[np.dtype[Any]] = np.dtype(
         ("ramp_down_w_per_tick", np.float64),
         ("hysteresis_tick", np.float64),
         ("edp_decay", np.float64),
+        ("edp_mean", np.float64),
         ("edp_gain", np.float64),
         ("edp_max_w", np.float64),
     ]
@@ -151,6 +152,7 @@ ConverterParams: Final[np.dtype[Any]] = np.dtype(
         ("loss_0_w", np.float64),
         ("loss_1", np.float64),
         ("loss_2_per_w", np.float64),
+        ("power_round_w", np.float64),
         ("share", np.float64),
     ]
 )
@@ -279,6 +281,7 @@ GridParams: Final[np.dtype[Any]] = np.dtype(
         ("reactive_per_watt", np.float64),
         ("transformer_loss_0_w", np.float64),
         ("transformer_loss_2_per_w", np.float64),
+        ("reference_core_w", np.float64),
         ("per_system", np.float64),
         ("swing_ff", np.float64),
         ("swing_fm", np.float64),

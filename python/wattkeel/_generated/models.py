@@ -4,15 +4,50 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 
 def _not_nan(value: float) -> float:
     if math.isnan(value):
         raise ValueError("must not be NaN")
     return value
+
+
+class AtMost:
+    """Upper end of a range beside which infinity stands for no limit."""
+
+    beside = "inf"
+
+    def __init__(self, le: float) -> None:
+        self.le = le
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def _check(self, value: float) -> float:
+        if self.le < value < math.inf:
+            raise PydanticKnownError("less_than_equal", {"le": self.le})
+        return value
+
+
+class AtLeast:
+    """Lower end of a range beside which 0 stands for none, or for what suits."""
+
+    beside = "0"
+
+    def __init__(self, ge: float) -> None:
+        self.ge = ge
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def _check(self, value: float) -> float:
+        if value != 0.0 and value < self.ge:
+            raise PydanticKnownError("greater_than_equal", {"ge": self.ge})
+        return value
 
 
 # Strict: a scenario has turned quantities to numbers before, so that text or a truth value is a mistake.
@@ -165,10 +200,11 @@ class Workload(Parameters):
     start_s: Finite = Field(
         default=0.0,
         ge=0.0,
+        le=3200000000.0,
         description="Start of the job; GPUs idle before.",
         json_schema_extra={"unit": "s"},
     )
-    stop_s: Limit = Field(
+    stop_s: Annotated[Limit, AtMost(3200000000.0)] = Field(
         default=math.inf,
         gt=0.0,
         description="End of the job; GPUs idle after.",
@@ -177,18 +213,21 @@ class Workload(Parameters):
     start_ramp_s: Finite = Field(
         default=0.0,
         ge=0.0,
+        le=3200000000.0,
         description="Linear rise from idle to full demand after the start.",
         json_schema_extra={"unit": "s"},
     )
     stop_ramp_s: Finite = Field(
         default=0.0,
         ge=0.0,
+        le=3200000000.0,
         description="Linear fall from full demand to idle that ends at the stop.",
         json_schema_extra={"unit": "s"},
     )
     period_s: Finite = Field(
         default=2.0,
         gt=0.0,
+        le=3200000000.0,
         description="Length of one training iteration.",
         json_schema_extra={"unit": "s", "source": "0.2-3 Hz: Choukse et al., arXiv:2508.14318"},
     )
@@ -223,6 +262,7 @@ class Workload(Parameters):
     edge_s: Finite = Field(
         default=0.005,
         ge=0.0,
+        le=3200000000.0,
         description="Time of the linear rise and fall between two levels.",
         json_schema_extra={
             "unit": "s",
@@ -232,27 +272,35 @@ class Workload(Parameters):
     phase_s: Finite = Field(
         default=0.0,
         ge=0.0,
+        le=3200000000.0,
         description="Delay of the first iteration after the start.",
         json_schema_extra={"unit": "s"},
     )
     checkpoint_every: Whole = Field(
         default=0,
         ge=0,
+        le=1000000000,
         description="A checkpoint follows every so many iterations; 0 means none.",
         json_schema_extra={"unit": "1", "type": "int"},
     )
     checkpoint_s: Finite = Field(
-        default=5.0, gt=0.0, description="Length of a checkpoint.", json_schema_extra={"unit": "s"}
+        default=5.0,
+        gt=0.0,
+        le=3200000000.0,
+        description="Length of a checkpoint.",
+        json_schema_extra={"unit": "s"},
     )
     straggler_s: Finite = Field(
         default=0.0,
         ge=0.0,
+        le=3200000000.0,
         description="Racks begin compute late by a fixed own offset, uniform between 0 and this.",
         json_schema_extra={"unit": "s"},
     )
     rack_jitter_s: Finite = Field(
         default=0.0,
         ge=0.0,
+        le=3200000000.0,
         description="Further lateness drawn anew per rack and iteration, uniform between 0 and this.",
         json_schema_extra={"unit": "s"},
     )
@@ -289,7 +337,8 @@ class Workload(Parameters):
     )
     trace_gpus: Finite = Field(
         default=1.0,
-        gt=0.0,
+        ge=0.001,
+        le=1000000000.0,
         description=(
             "GPUs that one column measures: 1 for a GPU, 8 for a node, all for a cluster. Racks are scaled "
             "by GPUs per rack over this."
@@ -304,6 +353,7 @@ class Workload(Parameters):
     trace_start_s: Finite = Field(
         default=0.0,
         ge=0.0,
+        le=3200000000.0,
         description="Time in the trace at which the replay begins.",
         json_schema_extra={"unit": "s"},
     )
@@ -349,17 +399,17 @@ class Gpu(Parameters):
 
     rated_power_w: Finite = Field(
         default=700.0,
-        gt=0.0,
+        ge=0.001,
         le=100000.0,
         description="Total module power (TDP, TMP).",
         json_schema_extra={"unit": "W", "source": "NVIDIA H100 SXM data sheet"},
     )
     idle_power_w: Finite = Field(
-        default=75.0, ge=0.0, description="Power without work.", json_schema_extra={"unit": "W"}
+        default=75.0, ge=0.0, le=100000.0, description="Power without work.", json_schema_extra={"unit": "W"}
     )
-    cap_w: Limit = Field(
+    cap_w: Annotated[Limit, AtMost(1000000.0)] = Field(
         default=math.inf,
-        gt=0.0,
+        ge=0.001,
         description="Power cap per GPU (NVML power limit). A command may change it while running.",
         json_schema_extra={"unit": "W"},
     )
@@ -370,27 +420,29 @@ class Gpu(Parameters):
         description="Power floor in per cent of total module power, held while armed; 0 means off.",
         json_schema_extra={"unit": "%", "source": "NVML_POWER_SMOOTHING_PROFILE_PARAM_PERCENT_TMP_FLOOR"},
     )
-    ramp_up_w_per_s: Limit = Field(
+    ramp_up_w_per_s: Annotated[Limit, AtMost(1000000000000.0)] = Field(
         default=math.inf,
-        gt=0.0,
+        ge=1e-06,
         description="Largest rise of GPU power.",
         json_schema_extra={"unit": "W/s", "source": "NVML_POWER_SMOOTHING_PROFILE_PARAM_RAMP_UP_RATE"},
     )
-    ramp_down_w_per_s: Limit = Field(
+    ramp_down_w_per_s: Annotated[Limit, AtMost(1000000000000.0)] = Field(
         default=math.inf,
-        gt=0.0,
+        ge=1e-06,
         description="Largest fall of GPU power.",
         json_schema_extra={"unit": "W/s", "source": "NVML_POWER_SMOOTHING_PROFILE_PARAM_RAMP_DOWN_RATE"},
     )
     ramp_down_hysteresis_ms: Finite = Field(
         default=0.0,
         ge=0.0,
+        le=3200000000000.0,
         description="Time for which the floor is held after the demand fell below it.",
         json_schema_extra={"unit": "ms", "source": "NVML_POWER_SMOOTHING_PROFILE_PARAM_RAMP_DOWN_HYSTERESIS"},
     )
     secondary_floor_w: Finite = Field(
         default=0.0,
         ge=0.0,
+        le=100000.0,
         description="Floor that holds after the hysteresis has run out, while the job runs.",
         json_schema_extra={"unit": "W", "source": "NVML_POWER_SMOOTHING_PROFILE_PARAM_SECONDARY_POWER_FLOOR"},
     )
@@ -403,7 +455,8 @@ class Gpu(Parameters):
     )
     edp_time_constant_s: Finite = Field(
         default=0.02,
-        gt=0.0,
+        ge=1e-09,
+        le=3200000000.0,
         description="Decay of the overshoot; 92 % is gone after 50 ms.",
         json_schema_extra={"unit": "s", "source": "50 ms class: arXiv:2508.14318"},
     )
@@ -458,7 +511,7 @@ class Rack(Parameters):
     store_average_s
         Time constant of the moving average that the store holds. [s]
     store_recovery_s
-        Time constant with which the store returns to its initial energy. [s]
+        Time constant with which the store returns to its initial energy; at least one tick. [s]
     store_soc_initial
         Energy at the start, share of usable. [1]
     """
@@ -492,6 +545,7 @@ class Rack(Parameters):
     overhead_w: Finite = Field(
         default=0.0,
         ge=0.0,
+        le=1000000000.0,
         description="Constant load per rack beside the GPUs: CPUs, memory, NICs, switches.",
         json_schema_extra={"unit": "W"},
     )
@@ -502,9 +556,9 @@ class Rack(Parameters):
         description="Further load as a share of GPU power: fans, voltage regulators.",
         json_schema_extra={"unit": "1"},
     )
-    psu_rated_w: Finite = Field(
+    psu_rated_w: Annotated[Finite, AtLeast(0.001)] = Field(
         default=0.0,
-        ge=0.0,
+        le=1000000000000.0,
         description="Rated output of all PSUs of a rack; 0 means 1.25 times the largest load.",
         json_schema_extra={"unit": "W"},
     )
@@ -553,48 +607,51 @@ class Rack(Parameters):
     psu_offset_w: Finite = Field(
         default=0.0,
         ge=0.0,
+        le=1000000000.0,
         description="Offset form: c of (P + c)/eta.",
         json_schema_extra={"unit": "W", "source": "ExaDigiT/RAPS 6c142bf"},
     )
     psu_offset_efficiency: Finite = Field(
         default=0.96,
-        gt=0.0,
+        ge=0.01,
         le=1.0,
         description="Offset form: eta of (P + c)/eta.",
         json_schema_extra={"unit": "1", "source": "ExaDigiT/RAPS 6c142bf"},
     )
-    store_energy_j: Finite = Field(
+    store_energy_j: Annotated[Finite, AtLeast(1e-06)] = Field(
         default=0.0,
-        ge=0.0,
+        le=1000000000000.0,
         description=(
             "Usable energy of the shelf store of a rack (capacitors, BBU) on the PSU's output side; 0 means "
             "none."
         ),
         json_schema_extra={"unit": "J", "source": "65 J per GPU on GB300: NVIDIA blog, July 2025"},
     )
-    store_power_w: Finite = Field(
+    store_power_w: Annotated[Finite, AtLeast(1e-06)] = Field(
         default=0.0,
-        ge=0.0,
+        le=1000000000.0,
         description="Largest power of the shelf store, charge and discharge.",
         json_schema_extra={"unit": "W"},
     )
     store_efficiency: Finite = Field(
         default=0.97,
-        gt=0.0,
+        ge=0.01,
         le=1.0,
         description="One-way efficiency of the shelf store.",
         json_schema_extra={"unit": "1"},
     )
     store_average_s: Finite = Field(
         default=2.0,
-        gt=0.0,
+        ge=1e-09,
+        le=3200000000.0,
         description="Time constant of the moving average that the store holds.",
         json_schema_extra={"unit": "s"},
     )
     store_recovery_s: Finite = Field(
         default=20.0,
-        gt=0.0,
-        description="Time constant with which the store returns to its initial energy.",
+        ge=1e-09,
+        le=3200000000.0,
+        description="Time constant with which the store returns to its initial energy; at least one tick.",
         json_schema_extra={"unit": "s"},
     )
     store_soc_initial: Finite = Field(
@@ -641,7 +698,9 @@ class Distribution(Parameters):
         description="What it is. A UPS is double-conversion, in line.",
         json_schema_extra={"unit": "1", "type": "choice"},
     )
-    rated_power_w: Finite = Field(gt=0.0, description="Rating of one unit.", json_schema_extra={"unit": "W"})
+    rated_power_w: Finite = Field(
+        ge=0.001, le=10000000000000.0, description="Rating of one unit.", json_schema_extra={"unit": "W"}
+    )
     count: Whole = Field(
         default=1,
         ge=1,
@@ -701,6 +760,7 @@ class Cooling(Parameters):
     fixed_w: Finite = Field(
         default=0.0,
         ge=0.0,
+        le=10000000000000.0,
         description="Constant part: lighting, base flow of pumps and fans.",
         json_schema_extra={"unit": "W"},
     )
@@ -719,7 +779,7 @@ class Cooling(Parameters):
         json_schema_extra={"unit": "1"},
     )
     time_constant_s: Finite = Field(
-        default=120.0, gt=0.0, description="Thermal lag.", json_schema_extra={"unit": "s"}
+        default=120.0, ge=1e-09, le=3200000000.0, description="Thermal lag.", json_schema_extra={"unit": "s"}
     )
 
 
@@ -747,8 +807,8 @@ class Battery(Parameters):
     cell_voltage_max_v
         Highest terminal voltage of a cell. [V]
     ocv_soc
-        SoC points of the open-circuit voltage, ascending from 0 to 1; empty: that of the preset lfp-
-        enerc-306ah. [1]
+        SoC points of the open-circuit voltage, ascending from 0 to 1, at least 1e-6 apart; empty, like
+        ocv_v: both are taken from the preset lfp-enerc-306ah. [1]
     ocv_v
         Open-circuit voltage of a cell at these points. [V]
     max_charge_c
@@ -766,16 +826,15 @@ class Battery(Parameters):
     toml_section: ClassVar[str] = "storage.*.battery"
     preset_kind: ClassVar[str] = "battery"
 
-    energy_j: Finite = Field(
+    energy_j: Annotated[Finite, AtLeast(0.001)] = Field(
         default=0.0,
-        ge=0.0,
         le=1000000000000000.0,
         description="Nominal energy of all cells; sizes the parallel strings. Give this or strings.",
         json_schema_extra={"unit": "J"},
     )
-    strings: Finite = Field(
+    strings: Annotated[Finite, AtLeast(1e-06)] = Field(
         default=0.0,
-        ge=0.0,
+        le=1000000000.0,
         description="Parallel strings of cells. Give this or energy_j.",
         json_schema_extra={"unit": "1"},
     )
@@ -788,16 +847,21 @@ class Battery(Parameters):
     )
     cell_capacity_ah: Finite = Field(
         default=306.0,
-        gt=0.0,
+        ge=1e-06,
+        le=1000000.0,
         description="Capacity of a cell.",
         json_schema_extra={"unit": "Ah", "source": "CATL EnerC+ (vendor layout)"},
     )
     cell_voltage_v: Finite = Field(
-        default=3.2, gt=0.0, description="Nominal voltage of a cell.", json_schema_extra={"unit": "V"}
+        default=3.2,
+        ge=0.001,
+        le=1000.0,
+        description="Nominal voltage of a cell.",
+        json_schema_extra={"unit": "V"},
     )
-    cell_resistance_ohm: Finite = Field(
+    cell_resistance_ohm: Annotated[Finite, AtLeast(1e-18)] = Field(
         default=0.00047,
-        ge=0.0,
+        le=1000000.0,
         description="Resistance of a cell.",
         json_schema_extra={
             "unit": "ohm",
@@ -807,19 +871,24 @@ class Battery(Parameters):
         },
     )
     cell_voltage_min_v: Finite = Field(
-        default=2.5, gt=0.0, description="Lowest terminal voltage of a cell.", json_schema_extra={"unit": "V"}
+        default=2.5,
+        ge=0.001,
+        le=1000.0,
+        description="Lowest terminal voltage of a cell.",
+        json_schema_extra={"unit": "V"},
     )
     cell_voltage_max_v: Finite = Field(
         default=3.65,
-        gt=0.0,
+        ge=0.001,
+        le=1000.0,
         description="Highest terminal voltage of a cell.",
         json_schema_extra={"unit": "V"},
     )
     ocv_soc: tuple[Finite, ...] = Field(
         default=(),
         description=(
-            "SoC points of the open-circuit voltage, ascending from 0 to 1; empty: that of the preset "
-            "lfp-enerc-306ah."
+            "SoC points of the open-circuit voltage, ascending from 0 to 1, at least 1e-6 apart; empty, like"
+            " ocv_v: both are taken from the preset lfp-enerc-306ah."
         ),
         json_schema_extra={"unit": "1", "type": "floats"},
     )
@@ -830,13 +899,15 @@ class Battery(Parameters):
     )
     max_charge_c: Finite = Field(
         default=1.0,
-        gt=0.0,
+        ge=1e-06,
+        le=1000000000.0,
         description="Largest charge current over capacity.",
         json_schema_extra={"unit": "1/h"},
     )
     max_discharge_c: Finite = Field(
         default=1.0,
-        gt=0.0,
+        ge=1e-06,
+        le=1000000000.0,
         description="Largest discharge current over capacity.",
         json_schema_extra={"unit": "1/h"},
     )
@@ -877,7 +948,8 @@ class Supercapacitor(Parameters):
     voltage_max_v
         Highest voltage of the capacitor. [V]
     voltage_min_v
-        Lowest voltage of the capacitor. [V]
+        Lowest voltage of the capacitor, at least 5 % of the highest: a converter cannot work from an empty
+        one. [V]
     time_constant_s
         Series resistance times capacitance. [s]
     leakage_time_constant_s
@@ -893,38 +965,47 @@ class Supercapacitor(Parameters):
     toml_section: ClassVar[str] = "storage.*.supercapacitor"
     preset_kind: ClassVar[str] = "supercapacitor"
 
-    energy_j: Finite = Field(
+    energy_j: Annotated[Finite, AtLeast(0.001)] = Field(
         default=0.0,
-        ge=0.0,
+        le=1000000000000000.0,
         description=(
             "Usable energy between the voltage limits; sizes the capacitance. Give this or capacitance_f."
         ),
         json_schema_extra={"unit": "J"},
     )
-    capacitance_f: Finite = Field(
+    capacitance_f: Annotated[Finite, AtLeast(1e-09)] = Field(
         default=0.0,
-        ge=0.0,
+        le=1000000000.0,
         description="Capacitance of the whole unit. Give this or energy_j.",
         json_schema_extra={"unit": "F"},
     )
     voltage_max_v: Finite = Field(
         default=800.0,
-        gt=0.0,
+        ge=0.001,
+        le=1000000.0,
         description="Highest voltage of the capacitor.",
         json_schema_extra={"unit": "V"},
     )
     voltage_min_v: Finite = Field(
-        default=400.0, ge=0.0, description="Lowest voltage of the capacitor.", json_schema_extra={"unit": "V"}
-    )
-    time_constant_s: Finite = Field(
-        default=0.5,
+        default=400.0,
         ge=0.0,
+        le=1000000.0,
+        description=(
+            "Lowest voltage of the capacitor, at least 5 % of the highest: a converter cannot work from an "
+            "empty one."
+        ),
+        json_schema_extra={"unit": "V"},
+    )
+    time_constant_s: Annotated[Finite, AtLeast(1e-12)] = Field(
+        default=0.5,
+        le=3200000000.0,
         description="Series resistance times capacitance.",
         json_schema_extra={"unit": "s", "source": "order of magnitude of cell data sheets (0.3-1 s)"},
     )
     leakage_time_constant_s: Finite = Field(
         default=2000000.0,
-        gt=0.0,
+        ge=0.001,
+        le=1000000000000000.0,
         description="Leakage resistance times capacitance.",
         json_schema_extra={"unit": "s", "source": "order of magnitude of cell data sheets (weeks)"},
     )
@@ -965,7 +1046,8 @@ class Converter(Parameters):
     loss_a
         Loss while energised, per unit of rating, also at standstill. [pu]
     loss_b
-        Proportional loss. [pu]
+        Proportional loss; loss_b + 2 loss_c stays below 1, so that more is delivered for a larger command.
+        [pu]
     loss_c
         Square loss. [pu]
     time_constant_s
@@ -978,11 +1060,14 @@ class Converter(Parameters):
     preset_kind: ClassVar[str] = "converter"
 
     rated_power_w: Finite = Field(
-        gt=0.0, description="Rated active power, both directions.", json_schema_extra={"unit": "W"}
+        ge=0.001,
+        le=10000000000000.0,
+        description="Rated active power, both directions.",
+        json_schema_extra={"unit": "W"},
     )
-    apparent_power_va: Finite = Field(
+    apparent_power_va: Annotated[Finite, AtLeast(0.001)] = Field(
         default=0.0,
-        ge=0.0,
+        le=10000000000000.0,
         description="Apparent-power limit; 0 means the rated power. Active power has priority.",
         json_schema_extra={"unit": "VA"},
     )
@@ -994,7 +1079,14 @@ class Converter(Parameters):
         json_schema_extra={"unit": "pu", "source": "Notton 2: doi:10.1016/j.renene.2009.07.013"},
     )
     loss_b: Finite = Field(
-        default=0.0, ge=0.0, lt=1.0, description="Proportional loss.", json_schema_extra={"unit": "pu"}
+        default=0.0,
+        ge=0.0,
+        lt=1.0,
+        description=(
+            "Proportional loss; loss_b + 2 loss_c stays below 1, so that more is delivered for a larger "
+            "command."
+        ),
+        json_schema_extra={"unit": "pu"},
     )
     loss_c: Finite = Field(
         default=0.0345,
@@ -1006,11 +1098,12 @@ class Converter(Parameters):
     time_constant_s: Finite = Field(
         default=0.02,
         ge=0.0,
+        le=3200000000.0,
         description="First-order response to a command; 0 means at once.",
         json_schema_extra={"unit": "s"},
     )
-    ramp_w_per_s: Limit = Field(
-        default=math.inf, gt=0.0, description="Largest change of power.", json_schema_extra={"unit": "W/s"}
+    ramp_w_per_s: Annotated[Limit, AtMost(1e+16)] = Field(
+        default=math.inf, ge=1e-06, description="Largest change of power.", json_schema_extra={"unit": "W/s"}
     )
 
 
@@ -1092,7 +1185,10 @@ class Generation(Parameters):
         default="pv", description="What it is.", json_schema_extra={"unit": "1", "type": "choice"}
     )
     rated_power_w: Finite = Field(
-        gt=0.0, description="Rating of the plant on site.", json_schema_extra={"unit": "W"}
+        ge=0.001,
+        le=10000000000000.0,
+        description="Rating of the plant on site.",
+        json_schema_extra={"unit": "W"},
     )
     trace: Text = Field(
         description="File with the measured power (CSV, Parquet).",
@@ -1103,9 +1199,9 @@ class Generation(Parameters):
         description="Column that holds power; empty: found by name and unit.",
         json_schema_extra={"unit": "1", "type": "str"},
     )
-    trace_rated_power_w: Finite = Field(
+    trace_rated_power_w: Annotated[Finite, AtLeast(0.001)] = Field(
         default=0.0,
-        ge=0.0,
+        le=10000000000000.0,
         description="Rating of the measured plant; 0 means the largest value of the trace.",
         json_schema_extra={"unit": "W"},
     )
@@ -1117,6 +1213,7 @@ class Generation(Parameters):
     trace_start_s: Finite = Field(
         default=0.0,
         ge=0.0,
+        le=3200000000.0,
         description="Time in the trace at which the replay begins.",
         json_schema_extra={"unit": "s"},
     )
@@ -1138,7 +1235,9 @@ class Control(Parameters):
     period_s
         Control period; a whole number of ticks. [s]
     measurement_delay_s
-        Age of the measured load when it is used; a whole number of ticks. [s]
+        Age of the measured load when it is used; a whole number of ticks. 0 means that the storage answers
+        in the same tick (feed-forward from an ideal meter); a real measurement takes at least some
+        milliseconds. [s]
     target
         Import that the storage holds: none (storage idle), target_power_w, or the measured load after
         average and ramp limit. [1]
@@ -1174,13 +1273,19 @@ class Control(Parameters):
     period_s: Finite = Field(
         default=0.001,
         gt=0.0,
+        le=3200000000.0,
         description="Control period; a whole number of ticks.",
         json_schema_extra={"unit": "s"},
     )
     measurement_delay_s: Finite = Field(
         default=0.0,
         ge=0.0,
-        description="Age of the measured load when it is used; a whole number of ticks.",
+        le=3200000000.0,
+        description=(
+            "Age of the measured load when it is used; a whole number of ticks. 0 means that the storage "
+            "answers in the same tick (feed-forward from an ideal meter); a real measurement takes at least "
+            "some milliseconds."
+        ),
         json_schema_extra={"unit": "s"},
     )
     target: Literal["off", "fixed", "follow"] = Field(
@@ -1192,32 +1297,44 @@ class Control(Parameters):
         json_schema_extra={"unit": "1", "type": "choice"},
     )
     target_power_w: Finite = Field(
-        default=0.0, description="Import held when target is fixed.", json_schema_extra={"unit": "W"}
+        default=0.0,
+        ge=-10000000000000.0,
+        le=10000000000000.0,
+        description="Import held when target is fixed.",
+        json_schema_extra={"unit": "W"},
     )
     average_s: Finite = Field(
         default=0.0,
         ge=0.0,
+        le=3200000000.0,
         description=(
             "Window of the moving average of the load; 0 means none. The ramp limit acts once the window is "
             "full."
         ),
         json_schema_extra={"unit": "s"},
     )
-    ramp_up_w_per_s: Limit = Field(
-        default=math.inf, gt=0.0, description="Largest rise of the target.", json_schema_extra={"unit": "W/s"}
+    ramp_up_w_per_s: Annotated[Limit, AtMost(1e+16)] = Field(
+        default=math.inf,
+        ge=1e-06,
+        description="Largest rise of the target.",
+        json_schema_extra={"unit": "W/s"},
     )
-    ramp_down_w_per_s: Limit = Field(
-        default=math.inf, gt=0.0, description="Largest fall of the target.", json_schema_extra={"unit": "W/s"}
+    ramp_down_w_per_s: Annotated[Limit, AtMost(1e+16)] = Field(
+        default=math.inf,
+        ge=1e-06,
+        description="Largest fall of the target.",
+        json_schema_extra={"unit": "W/s"},
     )
     split_hz: Finite = Field(
         default=0.5,
-        gt=0.0,
+        ge=1e-09,
+        le=1000000.0,
         description="Below: slow units; above: fast units. Used where fast units exist.",
         json_schema_extra={"unit": "Hz", "source": "0.5 Hz: You, Lou and Yang, arXiv:2606.04869"},
     )
-    shape_hz: Limit = Field(
+    shape_hz: Annotated[Limit, AtMost(1000000.0)] = Field(
         default=math.inf,
-        gt=0.0,
+        ge=1e-09,
         description="Low-pass of the fast command; inf means none.",
         json_schema_extra={"unit": "Hz", "source": "8 Hz: arXiv:2606.04869"},
     )
@@ -1234,11 +1351,12 @@ class Control(Parameters):
     soc_gain_w: Finite = Field(
         default=0.0,
         ge=0.0,
+        le=10000000000000.0,
         description="Recovery power per unit of SoC error, slow units together; it passes the ramp limit.",
         json_schema_extra={"unit": "W"},
     )
-    soc_power_max_w: Limit = Field(
-        default=math.inf, gt=0.0, description="Largest recovery power.", json_schema_extra={"unit": "W"}
+    soc_power_max_w: Annotated[Limit, AtMost(10000000000000.0)] = Field(
+        default=math.inf, ge=0.001, description="Largest recovery power.", json_schema_extra={"unit": "W"}
     )
     fast_soc_target: Finite = Field(
         default=0.5,
@@ -1250,6 +1368,7 @@ class Control(Parameters):
     fast_soc_gain_w: Finite = Field(
         default=0.0,
         ge=0.0,
+        le=10000000000000.0,
         description="Recovery power per unit of SoC error, fast units together.",
         json_schema_extra={"unit": "W"},
     )
@@ -1275,8 +1394,10 @@ class GridEvent(Parameters):
 
     toml_section: ClassVar[str] = "grid.event"
 
-    start_s: Finite = Field(ge=0.0, description="Start.", json_schema_extra={"unit": "s"})
-    duration_s: Finite = Field(gt=0.0, description="Duration.", json_schema_extra={"unit": "s"})
+    start_s: Finite = Field(ge=0.0, le=3200000000.0, description="Start.", json_schema_extra={"unit": "s"})
+    duration_s: Finite = Field(
+        gt=0.0, le=3200000000.0, description="Duration.", json_schema_extra={"unit": "s"}
+    )
     voltage_pu: Finite = Field(
         default=1.0,
         ge=0.0,
@@ -1324,6 +1445,9 @@ class Grid(Parameters):
         Constant frequency, or swing equation with a first-order governor. [1]
     system_power_w
         Base of the swing equation: rating of the synchronous area seen by the site. [W]
+    reference_power_w
+        Import of the site for which the area is balanced at nominal frequency; 0 means the mean load
+        expected of the site (for the stage alone: the load of the first tick). [W]
     inertia_s
         Inertia constant H of the area. [s]
     damping
@@ -1341,16 +1465,17 @@ class Grid(Parameters):
 
     nominal_voltage_v: Finite = Field(
         default=230000.0,
-        gt=0.0,
+        ge=1.0,
+        le=10000000.0,
         description="Line-to-line voltage at the POI; names the base of voltages in pu.",
         json_schema_extra={"unit": "V"},
     )
     nominal_frequency_hz: Finite = Field(
         default=60.0, ge=45.0, le=65.0, description="Nominal frequency.", json_schema_extra={"unit": "Hz"}
     )
-    rated_power_w: Finite = Field(
+    rated_power_w: Annotated[Finite, AtLeast(0.001)] = Field(
         default=0.0,
-        ge=0.0,
+        le=10000000000000.0,
         description=(
             "Contracted power of the site, base of SCR and of pu; 0 means 1.25 times the largest load."
         ),
@@ -1358,7 +1483,7 @@ class Grid(Parameters):
     )
     scr: Finite = Field(
         default=10.0,
-        gt=0.0,
+        ge=0.01,
         le=1000.0,
         description="Short-circuit ratio: short-circuit power at the POI over rated_power_w.",
         json_schema_extra={"unit": "1"},
@@ -1375,14 +1500,14 @@ class Grid(Parameters):
     )
     power_factor: Finite = Field(
         default=0.98,
-        gt=0.0,
+        ge=0.01,
         le=1.0,
         description="Power factor of the site's load, lagging.",
         json_schema_extra={"unit": "1", "source": "0.983 at load, 8 x H200 node: MLPerf Inference v4.1"},
     )
-    transformer_rated_va: Finite = Field(
+    transformer_rated_va: Annotated[Finite, AtLeast(0.001)] = Field(
         default=0.0,
-        ge=0.0,
+        le=10000000000000.0,
         description="Rating of the POI transformers; 0 means rated_power_w.",
         json_schema_extra={"unit": "VA"},
     )
@@ -1407,13 +1532,24 @@ class Grid(Parameters):
     )
     system_power_w: Finite = Field(
         default=20000000000.0,
-        gt=0.0,
+        ge=1.0,
+        le=10000000000000.0,
         description="Base of the swing equation: rating of the synchronous area seen by the site.",
+        json_schema_extra={"unit": "W"},
+    )
+    reference_power_w: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=10000000000000.0,
+        description=(
+            "Import of the site for which the area is balanced at nominal frequency; 0 means the mean load "
+            "expected of the site (for the stage alone: the load of the first tick)."
+        ),
         json_schema_extra={"unit": "W"},
     )
     inertia_s: Finite = Field(
         default=4.0,
-        gt=0.0,
+        ge=0.001,
         le=50.0,
         description="Inertia constant H of the area.",
         json_schema_extra={
@@ -1429,11 +1565,12 @@ class Grid(Parameters):
         json_schema_extra={"unit": "pu", "source": "Anderson and Mirheydar 1990"},
     )
     droop: Finite = Field(
-        default=0.05, gt=0.0, le=1.0, description="Governor droop R.", json_schema_extra={"unit": "pu"}
+        default=0.05, ge=0.0001, le=1.0, description="Governor droop R.", json_schema_extra={"unit": "pu"}
     )
     governor_time_constant_s: Finite = Field(
         default=0.3,
-        gt=0.0,
+        ge=0.001,
+        le=3200000000.0,
         description="Governor time constant T_g.",
         json_schema_extra={"unit": "s", "source": "Ko et al., arXiv:2512.08076, Table I"},
     )
@@ -1453,8 +1590,8 @@ class Record(Parameters):
     Parameters
     ----------
     envelope_s
-        Periods of the envelopes, ascending, each a whole multiple of the first. Empty: one that gives at
-        most 6000 points, at least 10 ms, and 1 s. [s]
+        Periods of the envelopes, ascending, each a whole multiple of the first, at most 3.2e9 s. Empty:
+        one that gives at most 6000 points, at least 10 ms, and 1 s. [s]
     full_rate
         Signals kept at every tick; wildcards allowed. [1]
     event_signals
@@ -1472,8 +1609,8 @@ class Record(Parameters):
     envelope_s: tuple[Finite, ...] = Field(
         default=(),
         description=(
-            "Periods of the envelopes, ascending, each a whole multiple of the first. Empty: one that gives "
-            "at most 6000 points, at least 10 ms, and 1 s."
+            "Periods of the envelopes, ascending, each a whole multiple of the first, at most 3.2e9 s. "
+            "Empty: one that gives at most 6000 points, at least 10 ms, and 1 s."
         ),
         json_schema_extra={"unit": "s", "type": "floats"},
     )
@@ -1547,27 +1684,35 @@ class Rule(Parameters):
     window_s: Finite = Field(
         default=60.0,
         gt=0.0,
+        le=3200000000.0,
         description="Rolling window (ramp, power_variation).",
         json_schema_extra={"unit": "s"},
     )
     band_low_hz: Finite = Field(
         default=0.0,
         ge=0.0,
+        le=1000000.0,
         description="Lower edge of the band; 0 with band_high_hz 0 means no band.",
         json_schema_extra={"unit": "Hz"},
     )
     band_high_hz: Finite = Field(
-        default=0.0, ge=0.0, description="Upper edge of the band.", json_schema_extra={"unit": "Hz"}
+        default=0.0,
+        ge=0.0,
+        le=1000000.0,
+        description="Upper edge of the band.",
+        json_schema_extra={"unit": "Hz"},
     )
     limit_w: Finite = Field(
         default=0.0,
         ge=0.0,
+        le=10000000000000.0,
         description="Limit of a power (power_variation, dynamic_range, band_power by amplitude).",
         json_schema_extra={"unit": "W"},
     )
     limit_w_per_s: Finite = Field(
         default=0.0,
         ge=0.0,
+        le=1e+16,
         description='Limit of a ramp; "20 MW/min" is understood.',
         json_schema_extra={"unit": "W/s"},
     )
@@ -1605,6 +1750,7 @@ class Compliance(Parameters):
     settle_s: Finite = Field(
         default=0.0,
         ge=0.0,
+        le=3200000000.0,
         description="Time from the start that is not judged (start-up of filters and controls).",
         json_schema_extra={"unit": "s"},
     )

@@ -16,7 +16,8 @@ def gpu_power(
 
     Demand at or above the floor arms it. When demand falls below, the floor holds for the hysteresis, then
     the secondary floor (while the job runs) or the demand is approached at the ramp-down rate. The cap rules
-    over both. A rise is followed by a decaying overshoot (EDP peak), which no cap limits.
+    over both. A rise is followed by a decaying overshoot (EDP peak), which no cap limits; its mean over the
+    tick is exact, and it ends at the quantum rather than among the denormals.
     Model: arXiv:2508.14318 section IV-B, with the parameter names of NVML power smoothing.
 
     Parameters per GPU are turned to rack powers at the end, on the power quantum: ``rack_floor_w`` is power
@@ -38,13 +39,14 @@ def gpu_power(
         power = power if power < cap_w else cap_w
         rise = power - before
         rise = rise if rise > 0.0 else 0.0
-        peak = overshoot_w[i] * p.edp_decay + p.edp_gain * rise
-        peak = peak if peak < p.edp_max_w else p.edp_max_w
+        start = overshoot_w[i] + p.edp_gain * rise
+        start = start if start < p.edp_max_w else p.edp_max_w
+        peak = start * p.edp_mean
         burnt = power - demand
         short = demand - power
         gpu_power_w[i] = power
         below_floor_tick[i] = below
-        overshoot_w[i] = peak
+        overshoot_w[i] = snap(start * p.edp_decay, magic)
         rack_demand_w[i] = snap(gpus * demand, magic)
         rack_power_w[i] = snap(gpus * (power + peak), magic)
         rack_floor_w[i] = snap(gpus * (burnt if burnt > 0.0 else 0.0), magic)

@@ -19,7 +19,9 @@ from wattkeel.prototype.record import record_tick
 from wattkeel.prototype.storage import (
     battery_step,
     converter_ac,
+    converter_asked,
     converter_dc,
+    converter_reactive,
     converter_response,
     supercapacitor_step,
 )
@@ -34,7 +36,7 @@ from wattkeel.prototype.workload import (
 TILE_LANES = 256
 
 # Columns of the signal vector; python/wattkeel/signals.py gives them their names, in this order.
-SITE_SIGNALS = 11
+SITE_SIGNALS = 12
 RACK_SIGNALS = 11
 NODE_SIGNALS = 2
 GENERATION_SIGNALS = 1
@@ -176,7 +178,7 @@ def facility_step(v, k, tick, signal):
             phase = 1 if v.node_changed[i] > 0 else 0
             log_event(k, tick, NODE_OVERLOAD, i, phase, v.node_load[i], v.node[i].rated_w)
     cooling_w = cooling_step(v.cooling[0], v.cooling_state[0], it_w)
-    signal[10] = cooling_w
+    signal[11] = cooling_w
     return it_w, bus_w + cooling_w
 
 
@@ -236,16 +238,16 @@ def storage_step(v, k, tick, signal, at):
             voltage = pool.voltage_v
             soc = (pool.energy_j - v.supercapacitor[u].energy_empty_j) * v.supercapacitor[u].soc_per_j
         power = converter_ac(p, got) if limited == 1 else wanted
-        command = s.command_w if s.override_w != s.override_w else s.override_w
+        asked = converter_asked(p, s)
         if limited != s.limited:
-            log_event(k, tick, STORAGE_LIMITED, u, limited, power, wanted)
+            log_event(k, tick, STORAGE_LIMITED, u, limited, power, asked)
         s.limited = limited
         s.power_w = power
         v.unit_soc[u] = soc
         total_w += power
-        total_var += s.reactive_var
+        total_var += converter_reactive(p, s, power)
         b = at + STORAGE_SIGNALS * u
-        signal[b] = command
+        signal[b] = asked
         signal[b + 1] = power
         signal[b + 2] = got - power
         signal[b + 3] = heat
@@ -253,7 +255,7 @@ def storage_step(v, k, tick, signal, at):
         signal[b + 5] = soc
         signal[b + 6] = voltage
         signal[b + 7] = current
-        signal[b + 8] = wanted - power
+        signal[b + 8] = asked - power if limited == 1 else 0.0
     return total_w, total_var
 
 
@@ -300,10 +302,11 @@ def bus_step(v, k, tick, signal):
     signal[3] = state.frequency_hz
     signal[4] = rocof
     signal[5] = loss
-    signal[6] = unserved
-    signal[7] = load_w
-    signal[8] = it_w
-    signal[9] = cs.target_w
+    signal[6] = unserved if unserved > 0.0 else 0.0
+    signal[7] = -unserved if unserved < 0.0 else 0.0
+    signal[8] = load_w
+    signal[9] = it_w
+    signal[10] = cs.target_w
 
 
 @kernel

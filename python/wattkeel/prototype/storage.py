@@ -5,15 +5,34 @@ from __future__ import annotations
 import math
 
 from wattkeel.prototype._jit import kernel
-from wattkeel.prototype.numeric import clamp
+from wattkeel.prototype.numeric import clamp, snap
+
+
+@kernel
+def converter_asked(p, s):
+    """AC power that is asked for, from the control or from outside, within the converter's limit."""
+    command = s.command_w if s.override_w != s.override_w else s.override_w
+    return clamp(command, -p.limit_w, p.limit_w)
+
+
+@kernel
+def converter_reactive(p, s, power_w):
+    """Reactive power delivered: the command, as far as active power leaves room for it."""
+    if s.reactive_var == 0.0:
+        return 0.0
+    room = p.limit_va * p.limit_va - power_w * power_w
+    limit = math.sqrt(room) if room > 0.0 else 0.0
+    return clamp(s.reactive_var, -limit, limit)
 
 
 @kernel
 def converter_response(p, s):
-    """AC power that the converter would deliver in this tick: limit, first-order lag, ramp limit."""
-    command = s.command_w if s.override_w != s.override_w else s.override_w
-    wanted = clamp(command, -p.limit_w, p.limit_w)
-    power = wanted + (s.power_w - wanted) * p.decay
+    """AC power that the converter would deliver in this tick: limit, first-order lag, ramp limit.
+
+    Held on a fine grid, so that the lag ends and does not run among the denormals.
+    """
+    wanted = converter_asked(p, s)
+    power = snap(wanted + (s.power_w - wanted) * p.decay, p.power_round_w)
     return s.power_w + clamp(power - s.power_w, -p.ramp_w_per_tick, p.ramp_w_per_tick)
 
 
@@ -85,6 +104,9 @@ def battery_step(p, s, table, power_w):
         most = most if most < room else room
         room = (ocv - p.voltage_max_v) * p.per_ohm
         least = least if least > room else room
+    else:  # without resistance the terminal has the open-circuit voltage: beyond a limit no current that way
+        most = most if ocv > p.voltage_min_v else 0.0
+        least = least if ocv < p.voltage_max_v else 0.0
     current, limited = current_for_power(power_w, ocv, p.resistance_ohm, p.per_ohm, least, most)
     voltage = ocv - p.resistance_ohm * current
     s.current_a = current

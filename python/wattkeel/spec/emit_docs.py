@@ -130,7 +130,8 @@ def _property(row: Row) -> _Property:
 
 
 def _bounds(row: Row) -> _Property:
-    return {_LIMITS[key]: limit for key, limit in row.bounds}
+    # Numbers beside a range, 0 and infinity, cannot be told: such a bound is left out.
+    return {_LIMITS[key]: limit for key, limit in row.plain()} | ({"minimum": 0.0} if row.least else {})
 
 
 def _number(row: Row) -> _Property:
@@ -197,4 +198,6 @@ def _range(row: Row) -> str:
     if row.type in ("model", "models"):
         return "table" if row.type == "model" else "tables"
     form = "d" if row.type == "int" else "g"
-    return ", ".join(f"{_SIGNS[key]} {limit:{form}}" for key, limit in row.bounds)
+    parts = [f"{_SIGNS[key]} {limit:{form}}" for key, limit in row.bounds]
+    lead = [f"0 or >= {row.least:g}"] if row.least else []
+    return ", ".join([*lead, *parts]) + (" or inf" if row.beside() else "")

@@ -19,15 +19,50 @@ _HEAD = '''"""Parameter models of every section of a scenario, in SI units."""
 from __future__ import annotations
 
 import math
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 
 def _not_nan(value: float) -> float:
     if math.isnan(value):
         raise ValueError("must not be NaN")
     return value
+
+
+class AtMost:
+    """Upper end of a range beside which infinity stands for no limit."""
+
+    beside = "inf"
+
+    def __init__(self, le: float) -> None:
+        self.le = le
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def _check(self, value: float) -> float:
+        if self.le < value < math.inf:
+            raise PydanticKnownError("less_than_equal", {"le": self.le})
+        return value
+
+
+class AtLeast:
+    """Lower end of a range beside which 0 stands for none, or for what suits."""
+
+    beside = "0"
+
+    def __init__(self, ge: float) -> None:
+        self.ge = ge
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def _check(self, value: float) -> float:
+        if value != 0.0 and value < self.ge:
+            raise PydanticKnownError("greater_than_equal", {"ge": self.ge})
+        return value
 
 
 # Strict: a scenario has turned quantities to numbers before, so that text or a truth value is a mistake.
@@ -114,7 +149,10 @@ def _wrap(text: str, indent: int) -> list[str]:
 
 def _annotation(row: Row) -> str:
     if row.type == "float":
-        return "Limit" if row.has_default and math.isinf(row.default) else "Finite"
+        base = "Limit" if row.unlimited else "Finite"
+        marks = [f"AtMost({limit!r})" for _, limit in row.beside()]
+        marks += [f"AtLeast({row.least!r})"] if row.least else []
+        return f"Annotated[{', '.join([base, *marks])}]" if marks else base
     if row.type == "choice":
         return f"Literal[{', '.join(quoted(choice) for choice in row.choices)}]"
     nested = {"strings": "tuple[Text, ...]", "floats": "tuple[Finite, ...]"}
@@ -128,7 +166,7 @@ def _field(row: Row) -> list[str]:
         args.append("default=None")
     elif row.has_default:
         args.append(f"default={literal(row.default)}")
-    args += [f"{key}={limit!r}" for key, limit in row.bounds]
+    args += [f"{key}={limit!r}" for key, limit in row.plain()]
     args += [f"description={quoted(row.doc)}"]
     extra = f'"unit": {quoted(row.unit)}'
     if row.type != "float":

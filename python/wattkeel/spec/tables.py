@@ -2,12 +2,14 @@
 
 Row keys: ``name``, ``unit``, ``doc``; ``type`` (float when missing, int, bool, str, strings, floats,
 choice, ref, path, model, models); ``default`` (``"inf"`` is infinity; none means required);
-``gt``/``ge``/``lt``/``le``; ``choices``; ``ref`` (the section that is referred to); ``model`` (of a nested
+``gt``/``ge``/``lt``/``le``, where a default of infinity lies beside the range; ``least`` (0, or at least
+this); ``choices``; ``ref`` (the section that is referred to); ``model`` (of a nested
 table); ``core`` (copied into the core struct); ``count`` (array length of a derived row); ``source``.
 """
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 import tomllib
@@ -49,6 +51,7 @@ _BOUND_KEYS = ("gt", "ge", "lt", "le")
 _ROW_KEYS = frozenset(
     [
         *_BOUND_KEYS,
+        "least",
         "name",
         "unit",
         "type",
@@ -83,11 +86,25 @@ class Row:
     default: Any = None
     has_default: bool = False
     bounds: tuple[tuple[str, float], ...] = ()
+    least: float = 0.0
     core: bool = False
     choices: tuple[str, ...] = ()
     ref: str = ""
     model: str = ""
     count: int = 1
+
+    @property
+    def unlimited(self) -> bool:
+        """Whether the default is infinity, which lies beside the range."""
+        return isinstance(self.default, float) and math.isinf(self.default)
+
+    def plain(self) -> tuple[tuple[str, float], ...]:
+        """Bounds that hold for every value."""
+        return tuple(bound for bound in self.bounds if bound not in self.beside())
+
+    def beside(self) -> tuple[tuple[str, float], ...]:
+        """Upper bound beside which infinity is allowed."""
+        return tuple(bound for bound in self.bounds if self.unlimited and bound[0] == "le")
 
     @property
     def kind(self) -> str:
@@ -188,6 +205,7 @@ def _row(place: str, data: dict[str, Any], given: bool) -> Row:
         bounds=tuple(
             (key, data[key] if kind == "int" else float(data[key])) for key in _BOUND_KEYS if key in data
         ),
+        least=float(data.get("least", 0.0)),
         core=bool(data.get("core", False)),
         choices=tuple(data.get("choices", ())),
         ref=data.get("ref", ""),
@@ -209,10 +227,14 @@ def _check_row(place: str, row: Row) -> None:
         raise SpecError(f"{place}: default is not one of the choices")
     if row.core and row.type not in ("float", *INDEX_TYPES):
         raise SpecError(f"{place}: type {row.type} cannot be a core field")
+    if row.least and (row.type != "float" or any(key in ("gt", "ge") for key, _ in row.bounds)):
+        raise SpecError(f"{place}: least is for a float without another lower end")
+    if row.least and row.has_default and row.default != 0.0 and row.default < row.least:
+        raise SpecError(f"{place}: default {row.default} is out of its range")
     if row.type in ("float", "int") and row.has_default:
         tests = {"gt": operator.gt, "ge": operator.ge, "lt": operator.lt, "le": operator.le}
         for key, limit in row.bounds:
-            if not tests[key](row.default, limit):
+            if not row.unlimited and not tests[key](row.default, limit):
                 raise SpecError(f"{place}: default {row.default} is out of its range")
 
 
