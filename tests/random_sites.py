@@ -45,7 +45,7 @@ def jobs(draw: st.DrawFn, tick_s: float, ticks: int) -> dict[str, Any]:
             "trace_repeat": draw(st.booleans()),
             "trace_gpus": draw(st.sampled_from([1.0, 8.0])),
         }
-    period_s = draw(between(3.0, 0.8 * ticks)) * tick_s
+    period_s = draw(between(max(3.0, 1.001e-3 / tick_s), 0.8 * ticks)) * tick_s
     compute = draw(between(0.3, 0.6))
     spare_s = 0.3 * period_s
     jitter = draw(maybe(between(0.0, 0.02)))

@@ -34,7 +34,7 @@ def laid_over(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]
 
 
 def lossless_site(peak_w: float, tables: Mapping[str, Any]) -> dict[str, Any]:
-    """A site that draws exactly what its GPUs do: one rack of 100,000 GPUs, no loss, no voltage drop to speak of.
+    """A site that draws exactly what its GPUs do: one rack of 100,000 GPUs, no loss, a stiff grid.
 
     `tables` are laid over it; the job is `job`, the GPU `gpu`, the population `racks`.
     """

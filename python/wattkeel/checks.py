@@ -488,7 +488,7 @@ class Judge:
         if rack.psu_form == "offset":
             input_w = (output_w + rack.psu_offset_w) / rack.psu_offset_efficiency
         elif rack.psu_form == "table":
-            input_w = output_w / min(rack.psu_efficiency, default=1.0)
+            input_w = output_w / max(_LEAST_EFFICIENCY, min(rack.psu_efficiency, default=1.0))
         else:
             factors = (rack.psu_loss_a, rack.psu_loss_b, rack.psu_loss_c)
             input_w = output_w + _quadratic_loss_w(output_w, rack.psu_rated_w or 1.25 * output_w, factors)
@@ -531,7 +531,7 @@ class Judge:
 
     def _rule(self, place: str, rule: Rule) -> None:
         limits = {
-            "ramp": ("limit_w_per_s",),
+            "ramp": ("limit_w_per_s", "limit_fraction"),
             "power_variation": ("limit_w", "limit_fraction"),
             "dynamic_range": ("limit_w", "limit_fraction"),
             "band_power": ("limit_w", "limit_fraction"),

@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["as_samples", "band_pass", "butterworth_band"]
+__all__ = ["as_samples", "band_pass", "butterworth_band", "settling_time"]
 
 Array = NDArray[np.float64]
 
@@ -85,6 +85,36 @@ def butterworth_band(order: int, f_low_hz: float, f_high_hz: float, tick_s: floa
         gain = abs(np.polyval((a2, a1, 1.0), centre) / np.polyval(b[::-1], centre))
         row[:] = (gain * b[0], gain * b[1], gain * b[2], 1.0, a1, a2)
     return sections
+
+
+def settling_time(
+    order: int, f_low_hz: float, f_high_hz: float, tick_s: float, remainder: float = 1e-3
+) -> float:
+    """Time in which a band-pass forgets the level from which it started.
+
+    The slowest pole decides: about 0.4 / f_low_hz per e-fold for a wide band of order 4, and longer for a
+    narrow band, whose width decides instead of its edge.
+
+    Parameters
+    ----------
+    order, f_low_hz, f_high_hz, tick_s
+        As `butterworth_band`.
+    remainder : float
+        Share of the slowest mode that is left, above 0 and below 1.
+
+    Returns
+    -------
+    float
+        ``ln(1 / remainder)`` time constants of the slowest pole, s.
+
+    Raises
+    ------
+    ValueError
+        As `butterworth_band`.
+    """
+    sections = butterworth_band(order, f_low_hz, f_high_hz, tick_s)
+    radius = max(float(np.abs(np.roots(section[3:])).max()) for section in sections)
+    return tick_s * math.log(remainder) / math.log(radius)
 
 
 def _recursion(work: Array, section: Array, state: Array) -> Array:
@@ -178,7 +208,7 @@ def band_pass(
     Returns
     -------
     ndarray, shape (n,)
-        Band-passed power, W. Let a causal filter settle for a few periods of `f_low_hz` before judging it.
+        Band-passed power, W. Let a causal filter settle for `settling_time` before judging it.
 
     Raises
     ------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,12 @@ __all__ = ["Overrides", "Presets", "fill_ocv", "lay_over"]
 
 # "path=value" texts, or values by path.
 Overrides = Sequence[str] | Mapping[str, object]
-# Two ways to size the same thing: the upper layer decides which.
+# Table of the open-circuit voltage, and the cell whose table is taken where none is given.
 _OCV = ("ocv_soc", "ocv_v")
 _OCV_PRESET = "lfp-enerc-306ah"
 # Relative difference of nominal voltages from which cells are not those of the preset.
 _OTHER_CELL = 0.1
+# Two ways to size the same thing: the upper layer decides which.
 _EITHER = (("energy_j", "strings"), ("energy_j", "capacitance_f"))
 
 
@@ -112,6 +114,12 @@ def _merge_rows(
     return result
 
 
+@cache
+def _usual_cell() -> Tree:
+    """Canonical values of the cell whose table is taken where none is given; not to be changed."""
+    return Presets(Normaliser(Path.cwd())).values(_OCV_PRESET, MODELS["Battery"], "")
+
+
 def fill_ocv(tree: Tree) -> list[str]:
     """Give batteries without a table of the open-circuit voltage that of a preset.
 
@@ -130,8 +138,8 @@ def fill_ocv(tree: Tree) -> list[str]:
         cells = unit.get("battery")
         if cells is None or any(cells.get(key) for key in _OCV):
             continue
-        values = Presets(Normaliser(Path.cwd())).values(_OCV_PRESET, MODELS["Battery"], "")
-        unit["battery"] = cells | {key: values[key] for key in _OCV}
+        values = _usual_cell()
+        unit["battery"] = cells | {key: list(values[key]) for key in _OCV}
         usual_v = values["cell_voltage_v"]
         if abs(cells.get("cell_voltage_v", usual_v) - usual_v) > _OTHER_CELL * usual_v:
             warnings.append(

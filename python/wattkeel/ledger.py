@@ -34,7 +34,7 @@ class Row:
         Side of the balance: sources = loads + losses + stored.
     terms : tuple of (str, float)
         Signals, with ``*`` for the place, and the factor of each; the entry is the sum of their integrals
-        (powers) or of their changes over the run (``stored``).
+        over the run.
     """
 
     name: str
@@ -67,7 +67,8 @@ ROWS: tuple[Row, ...] = (
     Row("storage.*.converter_loss", "loss", (("storage.*.converter_loss_w", 1.0),)),
     Row("storage.*.cell_loss", "loss", (("storage.*.cell_loss_w", 1.0),)),
     Row("poi.transformer_loss", "loss", (("poi.transformer_loss_w", 1.0),)),
-    Row("rack.*.store_energy", "stored", (("rack.*.store_energy_j", 1.0),)),
+    # What came in less what went out, in exact quanta; the energy itself is recorded more coarsely.
+    Row("rack.*.store_energy", "stored", (("rack.*.store_power_w", -1.0), ("rack.*.store_loss_w", -1.0))),
 )
 """The balance. A signal that is missing in a run (no storage, no generation) has no row there."""
 
@@ -148,17 +149,13 @@ def places_of(pattern: str, names: Iterable[str]) -> list[str]:
     return [name[len(head) : len(name) - len(tail)] for name in matches]
 
 
-def build_ledger(
-    meters: Mapping[str, float], change: Mapping[str, float], measured: Collection[str] = ()
-) -> Ledger:
+def build_ledger(meters: Mapping[str, float], measured: Collection[str] = ()) -> Ledger:
     """Draw up the ledger of a run.
 
     Parameters
     ----------
     meters : Mapping of str to float
         Signal name -> integral over the run, value * s (`Engine.meters`).
-    change : Mapping of str to float
-        Signal name -> last value less first value, for the stored energies [J].
     measured : collection of str
         Rack populations that replay power measured at their inlet. What their GPUs took of it is not known:
         the line is ``rack.<name>.it_measured`` in place of ``gpu.<name>.work``.
@@ -170,10 +167,9 @@ def build_ledger(
     entries: list[LedgerEntry] = []
     balance: list[float] = []
     for row in ROWS:
-        values = change if row.group == "stored" else meters
         sign = 1.0 if row.group == "source" else -1.0
-        for place in places_of(row.terms[0][0], values):
-            parts = [factor * values[name.replace("*", place)] for name, factor in row.terms]
+        for place in places_of(row.terms[0][0], meters):
+            parts = [factor * meters[name.replace("*", place)] for name, factor in row.terms]
             pattern = MEASURED if row.name == WORK and place in measured else row.name
             entries.append(LedgerEntry(pattern.replace("*", place), row.group, math.fsum(parts)))
             balance.extend(sign * part for part in parts)

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from wattkeel.filters import as_samples, band_pass, butterworth_band
+from wattkeel.filters import as_samples, band_pass, butterworth_band, settling_time
 
 __all__ = [
     "Line",
@@ -38,7 +38,11 @@ __all__ = [
     "rolling_change",
     "rolling_difference",
     "rolling_range",
+    "settling_time",
     "spectrum",
+    "tapered",
+    "tapered_band_rms",
+    "tapered_band_share",
     "window_ticks",
 ]
 
@@ -47,6 +51,9 @@ Direction = Literal["up", "down", "both"]
 
 #: Relative slack of every comparison with an edge or a limit (a ramp exactly at its limit passes).
 TOLERANCE = 1e-9
+
+#: Noise bandwidth of a Hann window, bins: what its spectrum shows of a stationary record's power.
+HANN_BANDWIDTH = 1.5
 
 
 def window_ticks(window_s: float, tick_s: float) -> int:
@@ -142,10 +149,14 @@ def band_share(of: Spectrum, f_low_hz: float, f_high_hz: float) -> float:
     if of.samples % 2 == 0:
         squared[-1] *= 4.0  # back from amplitude to |X_k|^2, which the definition counts once per bin
     total = float(squared.sum())
-    # rounding of the mean leaves lines of about 1e-16 of it in a constant record: no AC energy
-    if total <= (1e-13 * float(of.amplitude_w[0])) ** 2:
+    if _constant(of, total):
         return 0.0
     return float(squared[of.band(f_low_hz, f_high_hz)].sum()) / total
+
+
+def _constant(of: Spectrum, total: float) -> bool:
+    """Whether the AC energy is none: rounding leaves lines of about 1e-16 of the mean in a constant one."""
+    return total <= (1e-13 * float(of.amplitude_w[0])) ** 2
 
 
 def band_rms(of: Spectrum, f_low_hz: float, f_high_hz: float) -> float:
@@ -155,6 +166,65 @@ def band_rms(of: Spectrum, f_low_hz: float, f_high_hz: float) -> float:
     if of.samples % 2 == 0 and part.stop == of.amplitude_w.size and squared.size:
         squared[-1] *= 2.0  # at half the sampling rate the samples are +a, -a: RMS a
     return math.sqrt(float(squared.sum()))
+
+
+def tapered(power_w: ArrayLike) -> Array:
+    """Record without its linear trend, under a Hann window of mean 1.
+
+    The plain spectrum takes a record as one period of a wave: a trend becomes a jump from its end back to its
+    start, whose lines fall only as 1 / f and reach into any band. `spectrum` and `peak_line` of the tapered
+    record show the amplitude of a lasting line unchanged, and nothing of a trend.
+
+    Parameters
+    ----------
+    power_w : array_like, shape (n,)
+        Power, W.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        Deviation from the trend, weighted, W; its mean is 0.
+    """
+    power = as_samples(power_w)
+    centred = np.arange(power.size) - 0.5 * (power.size - 1)
+    rest = power - power.mean()
+    rest -= float(centred @ rest) / max(float(centred @ centred), 1.0) * centred
+    window = 1.0 - np.cos(2.0 * np.pi / power.size * np.arange(power.size))
+    rest -= float(window @ rest) / power.size  # the level that is 0 under the window, not before it
+    rest *= window
+    return np.asarray(rest)
+
+
+def tapered_band_rms(power_w: ArrayLike, tick_s: float, f_low_hz: float, f_high_hz: float) -> float:
+    """`band_rms` of the record without its linear trend, behind a Hann window, W.
+
+    Content that lasts through the record reads as by `band_rms`; the middle of the record counts more than
+    its ends.
+    """
+    return band_rms(spectrum(tapered(power_w), tick_s), f_low_hz, f_high_hz) / math.sqrt(HANN_BANDWIDTH)
+
+
+def tapered_band_share(
+    power_w: ArrayLike, tick_s: float, f_low_hz: float, f_high_hz: float, *, of: Spectrum | None = None
+) -> float:
+    """Energy in a band by `tapered_band_rms`, as a share of the AC energy of the record as it is.
+
+    The trend is left out of the band, not of the AC energy: without it the smallest ripple on a ramp would be
+    all the energy that there is. 0 when the power does not vary.
+
+    Parameters
+    ----------
+    power_w, tick_s, f_low_hz, f_high_hz
+        As `peak_line`.
+    of : Spectrum, optional
+        Plain spectrum of the same record, if it is at hand.
+    """
+    whole = spectrum(power_w, tick_s) if of is None else of
+    total_w = band_rms(whole, 0.0, math.inf)
+    if _constant(whole, 2.0 * total_w * total_w):
+        return 0.0
+    # content that is larger in the middle of the record weighs more than it has
+    return min((tapered_band_rms(power_w, tick_s, f_low_hz, f_high_hz) / total_w) ** 2, 1.0)
 
 
 @dataclass(frozen=True, slots=True)

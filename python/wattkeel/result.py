@@ -14,7 +14,7 @@ from wattkeel import rundir
 from wattkeel.errors import Fault, ScenarioError
 from wattkeel.events import Event
 from wattkeel.jsonio import number, read_json
-from wattkeel.ledger import Ledger, build_ledger
+from wattkeel.ledger import Ledger
 
 if TYPE_CHECKING:
     from wattkeel.compliance import Finding
@@ -37,18 +37,25 @@ class SignalMap(Mapping[str, Floats]):
         Values, in memory or memory-mapped.
     units : Mapping of str to str
         Units of all signals of the run; says which names exist but were not kept.
+    missing : sequence of str
+        Files of which the signals are gone; told by the KeyError.
     """
 
-    def __init__(self, names: Sequence[str], rows: Floats, units: Mapping[str, str]) -> None:
+    def __init__(
+        self, names: Sequence[str], rows: Floats, units: Mapping[str, str], missing: Sequence[str] = ()
+    ) -> None:
         self._columns = {name: index for index, name in enumerate(names)}
         self._rows = rows
+        self._missing = tuple(missing)
         self.units = dict(units)
 
     def __getitem__(self, name: str) -> Floats:
         if name in self._columns:
             return self._rows[:, self._columns[name]]
         kept = ", ".join(self._columns) or "none"
-        if name in self.units:
+        if self._missing:
+            text = f"{name!r} is not there: the run directory lacks {', '.join(self._missing)}"
+        elif name in self.units:
             text = (
                 f"{name!r} was not kept at full rate (kept: {kept}). Add it to record.full_rate and run "
                 "again, or use result.envelopes, which hold every signal"
@@ -70,11 +77,14 @@ class SignalMap(Mapping[str, Floats]):
 
 
 def _nearest(name: str, names: Mapping[str, str]) -> str:
-    """Return ``; did you mean 'x'?`` when a name is near."""
+    """Return ``; did you mean 'x' or 'y'?`` when names are near, or hold what was given."""
     import difflib
 
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    given = str(name).lower()
+    near = difflib.get_close_matches(given, names, n=3, cutoff=0.7)
+    near = near or [known for known in names if given and given in known.lower()][:3]
+    near = near or difflib.get_close_matches(given, names, n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -198,6 +208,10 @@ class Result:
         How the run came about.
     directory : Path or None
         Run directory.
+    missing : sequence of str
+        Files that the run directory lacks: not recorded where the run was cut, lost where it was complete.
+        The ledger is then `Ledger.not_recorded`, and summary, events or findings are empty without that
+        meaning anything.
     """
 
     def __init__(
@@ -215,6 +229,7 @@ class Result:
         findings: list[Finding],
         manifest: dict[str, Any],
         directory: Path | None,
+        missing: Sequence[str] = (),
     ) -> None:
         self._scenario = scenario
         self.tick_s = tick_s
@@ -228,6 +243,7 @@ class Result:
         self.findings = findings
         self.manifest = manifest
         self.directory = directory
+        self.missing = tuple(missing)
 
     @property
     def scenario(self) -> Scenario:
@@ -243,8 +259,13 @@ class Result:
 
     @property
     def duration_s(self) -> float:
-        """Time that the run was to cover [s]; `ticks` says how much of it was recorded."""
+        """Time that the run was to cover [s]; `recorded_s` says how much of it was recorded."""
         return float(self.manifest.get("ticks", self.ticks)) * self.tick_s
+
+    @property
+    def recorded_s(self) -> float:
+        """Time that was recorded [s]: `ticks` ticks; less than `duration_s` in a run that was cut."""
+        return self.ticks * self.tick_s
 
     @property
     def units(self) -> Mapping[str, str]:
@@ -253,21 +274,26 @@ class Result:
 
     @property
     def verdict(self) -> str:
-        """The worst verdict of the findings; a run that did not reach its end can fail, but not pass."""
+        """The worst verdict of the findings; a run that was cut, or failed, can fail a rule, but not pass."""
         verdict = overall_verdict(self.findings)
-        return verdict if self.complete or verdict == "fail" else "not_evaluated"
+        sound = self.complete and "failed" not in self.manifest
+        return verdict if sound or verdict == "fail" else "not_evaluated"
 
     @property
     def event_counts(self) -> dict[str, int]:
         """Events by kind; exact even when there were more than are kept."""
-        counts = self.manifest.get("event_counts")
-        return dict(counts) if counts is not None else _count(event.kind for event in self.events)
+        counts = dict(self.manifest.get("event_counts") or {})
+        for kind, count in _count(event.kind for event in self.events).items():
+            counts[kind] = max(counts.get(kind, 0), count)  # the manifest of a killed run is behind
+        return counts
 
     def __repr__(self) -> str:
-        state = "" if self.complete else ", incomplete"
+        length = f"{self.duration_s:g} s"
+        if not self.complete:
+            length = f"{self.recorded_s:g} s of {length}, incomplete"
         place = f", {str(self.directory)!r}" if self.directory else ""
         title = self.manifest.get("title") or "run"
-        return f"<Result {title!r}: {self.duration_s:g} s{state}, {self.verdict}{place}>"
+        return f"<Result {title!r}: {length}, {self.verdict}{place}>"
 
     def _repr_html_(self) -> str:
         """Return a small table and the course of the import, for notebooks."""
@@ -300,12 +326,14 @@ def open_result(path: str | Path) -> Result:
     Returns
     -------
     Result
-        Series are memory-mapped; the scenario is read when it is first asked for.
+        Series are memory-mapped; the scenario is read when it is first asked for. What the directory lacks
+        is named in ``missing``.
 
     Raises
     ------
     ScenarioError
-        There is no run directory, or it cannot be read.
+        There is no run directory, or it cannot be read: also where ``series/index.json``, without which the
+        series mean nothing, is lost.
     """
     directory = Path(path)
     if not rundir.is_run_directory(directory):
@@ -317,11 +345,16 @@ def open_result(path: str | Path) -> Result:
         if manifest["format"] > rundir.FORMAT:
             message = f"was written in layout {manifest['format']}; this version reads up to {rundir.FORMAT}"
             raise ScenarioError([Fault("run directory", str(path), message, "update wattkeel")])
+        missing = [name for name in rundir.VALUES if not (directory / name).is_file()]
+        if (directory / rundir.EVENTS_LOG).is_file() and rundir.EVENTS in missing:
+            missing.remove(rundir.EVENTS)
+        series = _read_series(directory, manifest, missing)
         return Result(
             scenario=lambda: _load_scenario(directory),
             manifest=manifest,
             directory=directory,
-            **_read_series(directory, manifest),
+            missing=missing,
+            **series,
             **_read_values(directory),
         )
     except (KeyError, TypeError, ValueError, OSError) as error:
@@ -338,6 +371,9 @@ def _load_scenario(directory: Path) -> Scenario:
     from wattkeel.toml_text import read_toml
 
     path = directory / rundir.SCENARIO
+    if not path.is_file():
+        message = f"lacks {rundir.SCENARIO}, without which the run cannot be described"
+        raise ScenarioError([Fault("run directory", str(directory), message, "run the scenario again")])
     try:
         return load(path)
     except ScenarioError as error:
@@ -347,48 +383,69 @@ def _load_scenario(directory: Path) -> Scenario:
         return Scenario(model=model, base_dir=directory, source=path, warnings=[note])
 
 
-def _read_series(directory: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the keyword arguments of `Result` that come from the series."""
-    index = read_json(directory / rundir.SERIES / rundir.INDEX)
-    tick_s = float(manifest["tick_s"])
+def _read_series(directory: Path, manifest: Mapping[str, Any], missing: list[str]) -> dict[str, Any]:
+    """Return the keyword arguments of `Result` that come from the series; add what is `missing`."""
+    index_name = f"{rundir.SERIES}/{rundir.INDEX}"
+    index, tick_s = read_json(directory / index_name), float(manifest["tick_s"])
+    if index is None and manifest["complete"]:
+        message = f"lacks {index_name}, which says what its series hold"
+        remedy = "copy the file from where the run was made, or run the scenario again"
+        raise ScenarioError([Fault("run directory", str(directory), message, remedy)])
     if index is None:  # killed before the first series was there
-        return {
-            "tick_s": tick_s,
-            "ticks": 0,
-            "signals": SignalMap([], np.empty((0, 0)), {}),
-            "envelopes": [],
-            "windows": [],
-        }
+        missing.append(index_name)
+        signals = SignalMap([], np.empty((0, 0)), {}, [index_name])
+        return {"tick_s": tick_s, "ticks": 0, "signals": signals, "envelopes": [], "windows": []}
+    units, columns = index["units"], index["envelope_columns"]
 
-    def rows(name: str) -> NDArray[np.float64]:
-        return rundir.open_array(directory / rundir.SERIES / f"{name}.npy")
+    def rows(name: str, *shape: int) -> tuple[NDArray[np.float64], list[str]]:
+        file = f"{rundir.SERIES}/{name}.npy"
+        if (directory / file).is_file():
+            return rundir.open_array(directory / file), []
+        missing.append(file)
+        return np.empty((0, *shape)), [file]
 
-    full = rows(index["full_rate"]["name"])
-    columns = index["envelope_columns"]
-    envelopes = [Envelope.of_rows(row["period_s"], columns, rows(row["name"])) for row in index["envelopes"]]
-    ticks = manifest.get("ticks_done") if manifest["complete"] or not full.shape[1] else len(full)
+    kept = index["full_rate"]["columns"]
+    full, gone = rows(index["full_rate"]["name"], len(kept))
+    around = index["windows"]["columns"]
     spans = [tuple(span) for span in index["windows"]["spans_tick"]]
-    windows = cut_windows(spans, index["windows"]["columns"], rows(index["windows"]["name"]), tick_s)
-    signals = SignalMap(index["full_rate"]["columns"], full, index["units"])
+    windows = cut_windows(spans, around, rows(index["windows"]["name"], len(around))[0], tick_s)
+    envelopes = [
+        Envelope.of_rows(row["period_s"], columns, rows(row["name"], 3, len(columns))[0])
+        for row in index["envelopes"]
+    ]
     return {
         "tick_s": tick_s,
-        "ticks": int(ticks or 0),
-        "signals": signals,
-        "envelopes": envelopes,
+        "ticks": _ticks_recorded(manifest, full, envelopes),
+        "signals": SignalMap([] if gone else kept, full, units, gone),
+        "envelopes": [envelope for envelope in envelopes if len(envelope.time_s) or not manifest["complete"]],
         "windows": windows,
     }
+
+
+def _ticks_recorded(manifest: Mapping[str, Any], full: Floats, envelopes: Sequence[Envelope]) -> int:
+    """Return the ticks that a run directory holds; the manifest of a killed run is behind its series."""
+    done = int(manifest.get("ticks_done") or 0)
+    if manifest["complete"] or "stopped_by" in manifest:
+        return done
+    if full.shape[1] and len(full):
+        return len(full)
+    if "failed" in manifest:
+        return done
+    buckets = max((len(envelope.time_s) * envelope.period_s for envelope in envelopes), default=0.0)
+    reached = min(round(buckets / float(manifest["tick_s"])), int(manifest.get("ticks", 0)))
+    return max(done, reached)
 
 
 def _read_values(directory: Path) -> dict[str, Any]:
     """Return the keyword arguments of `Result` that come from the JSON files; a killed run may lack them."""
     events = [
         Event(**{**row, "value": number(row["value"]), "limit": number(row["limit"])})
-        for row in read_json(directory / rundir.EVENTS, [])
+        for row in rundir.read_events(directory) or []
     ]
     ledger = read_json(directory / rundir.LEDGER)
     return {
         "events": events,
-        "ledger": build_ledger({}, {}) if ledger is None else Ledger.from_dict(ledger),
+        "ledger": Ledger.not_recorded() if ledger is None else Ledger.from_dict(ledger),
         "summary": {key: number(value) for key, value in read_json(directory / rundir.SUMMARY, {}).items()},
         "findings": [_finding(row) for row in read_json(directory / rundir.FINDINGS, [])],
     }

@@ -283,9 +283,7 @@ class RunWriter:
     def write_events(self, events: Sequence[Event]) -> None:
         """Write all events at the end of a run; the list takes the place of what was appended."""
         write_json(self.path / EVENTS, events)
-        if self._events is not None:
-            with contextlib.suppress(OSError):  # a line that was not taken is in the list
-                self._events.close()
+        self._close_events()
         (self.path / EVENTS_LOG).unlink(missing_ok=True)
 
     def flush(self) -> None:
@@ -329,15 +327,19 @@ class RunWriter:
             write_json(self.path / name, content)
 
     def close(self) -> None:
-        """Flush and close the series, all of them even when one cannot be written."""
+        """Flush and close what grows, all of it even when one file cannot be written."""
         with contextlib.ExitStack() as stack:
+            stack.callback(self._close_events)
             for array in self._series.values():
                 stack.callback(array.close)
 
+    def _close_events(self) -> None:
+        if self._events is not None:
+            with contextlib.suppress(OSError):  # each line was brought down, or its failure told, at once
+                self._events.close()
+
     def release(self) -> None:
         """Let other runs into the directory, after the last file is written."""
-        if self._events is not None:
-            with contextlib.suppress(OSError):
-                self._events.close()
+        self._close_events()
         if self._lock is not None:
             self._lock.release()

@@ -7,7 +7,7 @@ import platform
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -17,14 +17,15 @@ import numpy as np
 
 from wattkeel import rundir
 from wattkeel._version import __version__
-from wattkeel.ledger import Ledger, build_ledger
+from wattkeel.errors import SimulationError
+from wattkeel.ledger import OPEN_ABOVE, Ledger, build_ledger
 from wattkeel.progress import Progress
 from wattkeel.record import FULL_RATE, WINDOWS, RamStore, Recorder, RecordPlan, Store
 from wattkeel.result import Envelope, Result, SignalMap, cut_windows
-from wattkeel.summary import summarise
+from wattkeel.summary import measured_racks, summarise
 
 if TYPE_CHECKING:
-    from wattkeel.engine import Engine
+    from wattkeel.engine import Chunk, Engine
     from wattkeel.scenario import Scenario
 
 ProgressCallback = Callable[[int, int], None]
@@ -52,6 +53,24 @@ class Interrupted(KeyboardInterrupt):
         super().__init__(
             f"stopped by {signal.Signals(signal_number).name} after {result.ticks * result.tick_s:g} s"
         )
+
+
+class LedgerError(SimulationError):
+    """The energy ledger of a run does not close: a fault of wattkeel, its numbers cannot be trusted.
+
+    Attributes
+    ----------
+    result : Result
+        The run, as it was written; its manifest says ``failed``.
+    """
+
+    def __init__(self, result: Result) -> None:
+        self.result = result
+        super().__init__("ledger", None, result.ticks, str(result.manifest["failed"]))
+
+    def __reduce__(self) -> tuple[type[LedgerError], tuple[Result]]:
+        """Rebuild from the result when it comes from another process."""
+        return type(self), (self.result,)
 
 
 def simulate(
@@ -89,18 +108,27 @@ def simulate(
 
     Raises
     ------
+    TypeError
+        `scenario` is no `Scenario`.
     ScenarioError
-        The scenario cannot be run as it is, or the directory holds something else.
+        The scenario cannot be run as it is, or the directory holds something else or another run.
     Interrupted
         Ctrl-C or SIGTERM (in the main thread). A `KeyboardInterrupt` that carries the result so far; the
         run directory is readable and says that it is incomplete. A second Ctrl-C stops at once.
     SimulationError
-        A fault of wattkeel itself.
+        A fault of wattkeel itself. One whose stage is ``ledger`` carries the ``result``: everything is
+        written, but the energy balance does not close.
     OSError
         The run directory cannot be written any more (disk full); what was written stays readable.
     """
     from wattkeel.engine import Engine
+    from wattkeel.scenario import Scenario
 
+    given: object = scenario
+    if not isinstance(given, Scenario):
+        how = "Scenario.from_dict(values)" if isinstance(given, Mapping) else "load(path)"
+        took = type(given).__name__
+        raise TypeError(f"simulate takes a Scenario, not {took}: wattkeel.simulate(wattkeel.{how})")
     if out_dir is not None:
         rundir.check_directory(Path(out_dir))
     built = Engine(scenario, engine=engine, threads=threads, isa=isa)
@@ -116,6 +144,20 @@ def record_run(
 ) -> Result:
     """Step an engine from where it stands to its end and draw up the result; see `simulate`."""
     run = _Run(scenario, engine, None if out_dir is None else Path(out_dir))
+    try:
+        result, stopped_by = _record(run, progress)
+    finally:
+        run.release()
+    if stopped_by is not None:
+        raise Interrupted(result, stopped_by)
+    if not result.ledger.closes:
+        raise LedgerError(result)
+    return result
+
+
+def _record(run: _Run, progress: ProgressCallback | bool | None) -> tuple[Result, int | None]:
+    """Step to the end; return the result and the signal that stopped it before, if any did."""
+    engine = run.engine
     shown = Progress(engine.tick_s) if progress is None or progress is True else None
     callback = shown if shown is not None else progress if callable(progress) else None
     try:
@@ -127,23 +169,22 @@ def record_run(
     finally:
         if shown is not None:
             shown.close()
-    result = run.result(caught[0] if caught else None)
-    if caught:
-        raise Interrupted(result, caught[0])
-    return result
+    stopped_by = caught[0] if caught else None
+    return run.result(stopped_by), stopped_by
 
 
 def _step_to_end(run: _Run, progress: ProgressCallback | None, caught: list[int]) -> None:
     engine, size = run.engine, min(_FIRST_CHUNK_TICKS, run.engine.chunk_ticks)
     while engine.tick < engine.ticks and not caught:
         begin_s = time.monotonic()
-        run.recorder.take(engine.advance(min(size, engine.ticks - engine.tick)))
+        run.take(engine.advance(min(size, engine.ticks - engine.tick)))
         wall_s = max(time.monotonic() - begin_s, 1e-6)
         size = int(min(engine.chunk_ticks, 2 * size, max(1, size * _CHUNK_S / wall_s)))
         run.checkpoint()
         if progress is not None:
             progress(engine.tick, engine.ticks)
     run.recorder.finish(engine.finish())
+    run.take_events()
 
 
 @contextmanager
@@ -191,6 +232,24 @@ class _Run:
         self._store: Store = self._writer or RamStore(self._plan)
         self.recorder = Recorder(self._plan, self._store, list(scenario.model.workload))
 
+    def take(self, chunk: Chunk) -> None:
+        """Record one chunk; its events are on disk at once."""
+        self.recorder.take(chunk)
+        self.take_events()
+
+    def take_events(self) -> None:
+        """Bring down the events that began or ended."""
+        changed = self.recorder.log.changed()
+        if self._writer is not None:
+            self._writer.append_events(changed)
+            if changed:  # an event may have opened a window, which without its span cannot be read
+                self._writer.write_windows(self.recorder.windows)
+
+    def release(self) -> None:
+        """Let other runs into the directory."""
+        if self._writer is not None:
+            self._writer.release()
+
     def checkpoint(self) -> None:
         """Bring down what a killed run should leave; now and then only."""
         writer, now_s = self._writer, time.monotonic()
@@ -200,13 +259,7 @@ class _Run:
         writer.flush()
         writer.write_windows(self.recorder.windows)
         ledger = self._ledger()
-        writer.write_values(
-            {
-                rundir.EVENTS: self.recorder.log.events,
-                rundir.LEDGER: ledger,
-                rundir.SUMMARY: self._summary(),
-            }
-        )
+        writer.write_values({rundir.LEDGER: ledger, rundir.SUMMARY: self._summary()})
         writer.write_manifest(self._manifest_now(ledger), complete=False)
 
     def abandon(self, error: BaseException) -> None:
@@ -216,7 +269,7 @@ class _Run:
         try:
             self._writer.close()
             self._writer.write_windows(self.recorder.windows)
-            self._writer.write_values({rundir.EVENTS: self.recorder.log.events})
+            self._writer.write_events(self.recorder.log.events)
             failed = {"failed": f"{type(error).__name__}: {error}"}
             self._writer.write_manifest({**self._manifest_now(self._ledger()), **failed}, complete=False)
         except Exception:  # the run directory cannot be written (disk full): it stays as it is
@@ -239,6 +292,8 @@ class _Run:
         manifest = {**self._manifest_now(ledger), "complete": stopped_by is None}
         if stopped_by is not None:
             manifest["stopped_by"] = signal.Signals(stopped_by).name
+        if not ledger.closes:
+            manifest["failed"] = _open_text(ledger)
         result = Result(
             scenario=self.scenario,
             tick_s=self._plan.tick_s,
@@ -269,12 +324,8 @@ class _Run:
             return
         self._writer.close()
         self._writer.write_windows(self.recorder.windows)
-        values: dict[str, Any] = {
-            rundir.EVENTS: result.events,
-            rundir.LEDGER: result.ledger,
-            rundir.SUMMARY: result.summary,
-        }
-        self._writer.write_values(values)
+        self._writer.write_events(result.events)
+        self._writer.write_values({rundir.LEDGER: result.ledger, rundir.SUMMARY: result.summary})
         self._writer.write_manifest(result.manifest, complete=False)
 
     def _summary(self, signals: SignalMap | None = None, finest: Envelope | None = None) -> dict[str, float]:
@@ -288,9 +339,7 @@ class _Run:
         )
 
     def _ledger(self) -> Ledger:
-        state, initial = self.engine.state, _initial_stored_j(self.scenario)
-        change = {name: state[name] - energy_j for name, energy_j in initial.items() if name in state}
-        return build_ledger(self.engine.meters(), change)
+        return build_ledger(self.engine.meters(), measured_racks(self.scenario.model))
 
     def _manifest_now(self, ledger: Ledger) -> dict[str, Any]:
         wall_s = time.monotonic() - self._start_s
@@ -308,12 +357,12 @@ class _Run:
         }
 
 
-def _initial_stored_j(scenario: Scenario) -> dict[str, float]:
-    """Return the energy in the shelf stores of each rack population at the start [J], by signal."""
-    return {
-        f"rack.{name}.store_energy_j": rack.count * rack.store_energy_j * rack.store_soc_initial
-        for name, rack in scenario.model.rack.items()
-    }
+def _open_text(ledger: Ledger) -> str:
+    return (
+        f"the energy ledger does not close: {ledger.residual_j:.3g} J are missing, "
+        f"{ledger.residual_relative:.2g} of the energy that passed (rounding is below {OPEN_ABOVE:g}); "
+        "the numbers of this run cannot be trusted"
+    )
 
 
 def _first_manifest(scenario: Scenario, engine: Engine) -> dict[str, Any]:
@@ -330,7 +379,13 @@ def _first_manifest(scenario: Scenario, engine: Engine) -> dict[str, Any]:
         "tick_s": engine.tick_s,
         "ticks": engine.ticks,
         "inputs": [
-            {"place": place, "source": trace.source, "sha256": trace.sha256}
+            {
+                "place": place,
+                "source": trace.source,
+                "sha256": trace.sha256,
+                "sampling_s": trace.sampling_s,
+                "refresh_s": trace.refresh_s,
+            }
             for place, trace in sorted(scenario.traces.items())
         ],
         "python": platform.python_version(),

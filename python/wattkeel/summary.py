@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from wattkeel.ledger import places_of
 from wattkeel.record import Floats, Recorder
+from wattkeel.units import format_quantity
 
 if TYPE_CHECKING:
     from wattkeel.result import Envelope, SignalMap
 
 RANGE_WINDOW_S = 5.0
 """Window of the largest swing: about the longest period of a training iteration."""
+
+COLLAPSE = "voltage_collapse"
+"""Kind of the events in which the load has no voltage solution."""
 
 # Values looked at in one go by the ranges.
 _BLOCK_VALUES = 1 << 20
@@ -27,11 +32,13 @@ _EXTREMES = (
     ("frequency", "hz", "poi.frequency_hz"),
     ("rocof", "hz_per_s", "poi.rocof_hz_per_s"),
 )
+# Left to the racks whose GPUs the model knows; what was measured at the inlet is summed apart.
+_GPU = "gpu_energy_j"
 _ENERGIES = (
     ("import_energy_j", "poi.power_w"),
     ("load_energy_j", "site.load_power_w"),
     ("it_energy_j", "site.it_power_w"),
-    ("gpu_energy_j", "gpu.*.power_w"),
+    (_GPU, "gpu.*.power_w"),
     ("floor_energy_j", "gpu.*.floor_power_w"),
     ("deficit_energy_j", "gpu.*.deficit_power_w"),
     ("overshoot_energy_j", "gpu.*.overshoot_power_w"),
@@ -79,6 +86,7 @@ def summarise(
         after ``compliance.settle_s``.
     """
     duration_s = recorder.ticks * recorder.plan.tick_s
+    measured = measured_racks(model)
     extremes = recorder.extremes()
     figures: dict[str, float] = {"duration_s": duration_s}
     for name, unit, signal in _EXTREMES:
@@ -90,9 +98,11 @@ def summarise(
     if signals is not None and finest is not None:
         figures.update(_ranges(signals, finest, recorder.plan.tick_s, settled_s(model, duration_s)))
     for name, pattern in _ENERGIES:
-        parts = [meters[pattern.replace("*", place)] for place in places_of(pattern, meters)]
-        if parts:
-            figures[name] = sum(parts)
+        places = [place for place in places_of(pattern, meters) if name != _GPU or place not in measured]
+        if places:
+            figures[name] = sum(meters[pattern.replace("*", place)] for place in places)
+    if measured:
+        figures["measured_it_energy_j"] = sum(meters[f"gpu.{place}.power_w"] for place in measured)
     if figures.get("it_energy_j", 0.0) > 0.0 and "load_energy_j" in figures:
         figures["facility_ratio"] = figures["load_energy_j"] / figures["it_energy_j"]
     for place in recorder.plan.places()["storage"]:
@@ -123,6 +133,50 @@ def _storage(
             low, high = extremes[f"{head}.{name}"]
             figures[f"{head}.{stem}_min{suffix}"], figures[f"{head}.{stem}_max{suffix}"] = low, high
     return figures
+
+
+def measured_racks(model: Any) -> list[str]:
+    """Return the rack populations that replay power measured at their inlet."""
+    from wattkeel.loading import is_bypassed
+
+    return [name for name, rack in model.rack.items() if is_bypassed(model.workload[rack.workload])]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that a reader must know before any other figure: what happened, and how much of it."""
+
+    name: str
+    amount: str
+
+
+def troubles(figures: Mapping[str, float], counts: Mapping[str, int], events: Sequence[Any]) -> list[Trouble]:
+    """Return what the grid could not carry: voltage collapse, load not served, surplus not taken.
+
+    Parameters
+    ----------
+    figures : Mapping of str to float
+        Key figures of the run, at least ``unserved_energy_j`` and ``curtailed_energy_j``.
+    counts : Mapping of str to int
+        Events by kind.
+    events : sequence of Event
+        Events in order of time; only kind and time are read.
+    """
+    found = []
+    count = counts.get(COLLAPSE, 0)
+    if count:
+        first_s = next((event.time_s for event in events if event.kind == COLLAPSE), None)
+        often = "once" if count == 1 else f"{count} times"
+        at = "" if first_s is None else f", {'at' if count == 1 else 'first at'} {first_s:g} s"
+        found.append(Trouble("voltage collapse at the POI", f"{often}{at}"))
+    for key, name in (
+        ("unserved_energy_j", "load not served"),
+        ("curtailed_energy_j", "surplus that the grid could not take"),
+    ):
+        energy_j = figures.get(key, 0.0)
+        if energy_j > 0.0:
+            found.append(Trouble(name, format_quantity(energy_j, "J")))
+    return found
 
 
 def nominal_energy_j(storage: Any) -> float:

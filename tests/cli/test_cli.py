@@ -21,6 +21,7 @@ title = "two halls"
 duration = "8 s"
 [workload.job]
 period = "1 s"
+edge = "100 ms"
 [gpu.h100]
 rated_power = "700 W"
 [rack.hall]
@@ -268,6 +269,139 @@ def test_full_disk_is_told(scenario, monkeypatch, capsys):
     assert out == ""
     assert "No space left on device" in err
     assert "Traceback" not in err
+
+
+COLLAPSE = SCENARIO.replace("voltage_pu = 0.9", "voltage_pu = 0.02").replace("{limit}", "100 MW")
+
+
+def test_collapse_is_said_first(scenario, capsys):
+    Path(scenario).write_text(COLLAPSE)
+    main(["run", scenario, "--no-report"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].startswith("MIND: voltage collapse at the POI: once, at 4 s")
+    assert lines[2].startswith("MIND: load not served: ")
+    figures = lines.index("key figures")
+    assert lines[figures + 1].split()[:2] == ["voltage", "collapse"]
+
+
+def test_energy_is_in_one_unit_and_the_sources_are_all_of_it(scenario, capsys):
+    main(["run", scenario, "--no-report"])
+    out = capsys.readouterr().out
+    table = out.split("energy\n")[-1].split("residual")[0].splitlines()[:-1]
+    assert len({line.split()[2] for line in table}) == 1
+    assert table[0].split()[0] == "sources"
+    assert table[0].endswith("100.00%")
+
+
+def test_why_a_rule_was_not_evaluated_is_printed_and_may_fail(scenario, capsys):
+    ramp = '[[compliance.rule]]\nname = "long ramp"\nkind = "ramp"\nwindow = "1 h"\nlimit = "1 MW/min"\n'
+    met, both = SCENARIO.replace("{limit}", "100 MW"), SCENARIO.replace("{limit}", "100 MW") + ramp
+    Path(scenario).write_text(both)
+    assert main(["run", scenario, "--no-report"]) == 0
+    out = capsys.readouterr().out
+    assert "\nnot evaluated\n  long ramp: record of 8 s is shorter" in out
+    for fail_on, status in (("marginal", 0), ("not-evaluated", 1), ("never", 0)):
+        assert main(["run", scenario, "--no-report", "--json", "--fail-on", fail_on]) == status
+    Path(scenario).write_text(met)
+    assert main(["run", scenario, "--no-report", "--json", "--fail-on", "not-evaluated"]) == 0
+    bare = met[: met.index("[[compliance.rule]]")]
+    Path(scenario).write_text(bare + ramp)
+    capsys.readouterr()
+    assert main(["run", scenario, "--no-report"]) == 0
+    assert "NO RULE COULD BE EVALUATED" in capsys.readouterr().out
+    Path(scenario).write_text(bare)
+    assert main(["run", scenario, "--no-report", "--fail-on", "not-evaluated"]) == 1
+    assert "no rule was checked" in capsys.readouterr().out
+
+
+def test_open_ledger_is_status_3_and_keeps_the_run(scenario, monkeypatch, capsys):
+    from wattkeel.engine import Engine
+
+    meters = Engine.meters
+
+    def leaking(self):
+        return {
+            name: value * (1.001 if name == "poi.power_w" else 1.0) for name, value in meters(self).items()
+        }
+
+    monkeypatch.setattr(Engine, "meters", leaking)
+    assert main(["run", scenario, "--out", "o"]) == 3
+    out, err = capsys.readouterr()
+    assert "ledger does not close" in err
+    assert "FAILED" in out
+    assert Path("o/report.html").is_file()
+    assert "does not close" in json.loads(Path("o/manifest.json").read_text())["failed"]
+    assert main(["run", scenario, "--out", "o", "--json"]) == 3
+    run = json.loads(capsys.readouterr().out)
+    assert "does not close" in run["error"]
+    assert run["verdict"] == "not_evaluated"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "place"),
+    [
+        (["run", "site.toml", "--set", "nonsense=1"], "nonsense"),
+        (["run", "nowhere.toml"], "nowhere.toml"),
+        (["presets", "no-such-thing"], "preset"),
+        (["check", "site.toml", "--set", "nonsense=1"], "nonsense"),
+    ],
+)
+def test_json_of_a_fault_is_one_object_and_the_text_goes_to_stderr(scenario, capsys, arguments, place):
+    assert main([*arguments, "--json"]) == 2
+    out, err = capsys.readouterr()
+    told = json.loads(out)
+    assert told["faults"][0]["place"] == place
+    assert told["error"] in err
+
+
+def test_report_to_a_folder_or_into_none_is_told(scenario, capsys):
+    assert main(["run", scenario, "--out", "o", "--no-report"]) == 0
+    for target, says in ((".", "is a folder"), ("none/x.html", "there is no folder none")):
+        assert main(["report", "o", "--out", target]) == 2
+        assert says in capsys.readouterr().err
+    Path("o/series/index.json").unlink()
+    assert main(["report", "o"]) == 2
+    assert "lacks series/index.json" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a POSIX shell")
+@pytest.mark.parametrize(("closed", "status"), [(">&-", 0), ("2>&-", 0), ("<&- >&- 2>&-", 0)])
+def test_closed_streams_are_no_fault(scenario, tmp_path, closed, status):
+    line = f'"{sys.executable}" -m wattkeel run site.toml --out o {closed}'
+    done = subprocess.run(["sh", "-c", line], cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode == status
+    assert b"Traceback" not in done.stderr
+    assert json.loads((tmp_path / "o" / "manifest.json").read_text())["complete"] is True
+    # No file of the run took the number of the stream and its text.
+    assert len(open_array(tmp_path / "o" / "series" / "full_rate.npy")) == 8000
+
+
+def test_ascii_streams_take_every_text(scenario, tmp_path):
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    title = 'title="µ · 漢"'
+    process = wattkeel("run", scenario, "--no-report", "--set", title, cwd=tmp_path, env=environment)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert out.startswith("u * ?: pass")
+    process = wattkeel("check", scenario, "--json", "--set", title, cwd=tmp_path, env=environment)
+    assert json.loads(process.communicate(timeout=60)[0])["parameters"]["title"] == "µ · 漢"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX signals")
+def test_second_run_into_a_directory_is_refused(scenario, tmp_path, capsys):
+    process = wattkeel("run", scenario, "--out", "o", "--duration", "30 d", cwd=tmp_path)
+    wait_for_series(process, tmp_path / "o")
+    try:
+        assert main(["run", scenario, "--out", "o"]) == 2
+        assert f"another run (process {process.pid} " in capsys.readouterr().err
+    finally:
+        process.kill()
+        process.communicate()
+    assert main(["report", "o"]) == 0
+    said = Path("o/report.html").read_text(encoding="utf-8")
+    assert "Incomplete run." in said
+    assert "names no compliance profile" not in said
+    assert main(["run", scenario, "--out", "o"]) == 0
 
 
 def test_colour_only_on_a_terminal_that_wants_it(monkeypatch):

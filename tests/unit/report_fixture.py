@@ -71,7 +71,8 @@ class FakeScenario:
         battery = SimpleNamespace(energy_j=7.2e10)
         unit = SimpleNamespace(kind="battery", battery=battery)
         compliance = SimpleNamespace(settle_s=0.0)
-        return SimpleNamespace(title=self.title, storage={self.unit: unit}, compliance=compliance)
+        rack = {"hall_a": SimpleNamespace(workload="llm")}
+        return SimpleNamespace(title=self.title, storage={self.unit: unit}, compliance=compliance, rack=rack)
 
     def to_toml(self) -> str:
         return self.toml

@@ -8,47 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from compliance_records import HEAD, TICK_S, judge, one, seconds, write
 
 from wattkeel import compliance
 from wattkeel.compliance import Finding, evaluate, evaluate_series, load_profile, profile_names
 from wattkeel.errors import ScenarioError
-
-TICK_S = 1e-3
-
-HEAD = """
-schema_version = 1
-id = "mine"
-title = "My utility"
-issuer = "me"
-jurisdiction = "here"
-url = "none"
-date = 2026-01-02
-status = "user"
-evidence = "none"
-seen = true
-applies_to = "load"
-"""
-
-
-def seconds(length_s: float, tick_s: float = TICK_S) -> np.ndarray:
-    return np.arange(round(length_s / tick_s)) * tick_s
-
-
-def judge(power_w: np.ndarray, profile: str, tick_s: float = TICK_S, **more: Any) -> dict[str, Finding]:
-    findings = evaluate_series(power_w, tick_s, [profile], **more)
-    assert len({f.rule for f in findings}) == len(findings)
-    return {f.rule: f for f in findings}
-
-
-def one(findings: dict[str, Finding], *words: str) -> Finding:
-    found = [f for rule, f in findings.items() if all(word in rule.split() for word in words)]
-    assert len(found) == 1, f"{words}: {list(findings)}"
-    return found[0]
-
-
-def write(folder: Path, rules: str, head: str = HEAD) -> str:
-    (folder / "mine.toml").write_text(head + rules, encoding="utf-8")
-    return str(folder / "mine.toml")
 
 
 class TestProfiles:
@@ -209,7 +173,8 @@ class TestVerdicts:
         later = one(judge(power_w, "ercot_power_variation_2026", settle_s=3.0), "unfiltered")
         assert (later.verdict, later.value) == ("pass", 0.0)
         filtered = one(judge(power_w, "ercot_power_variation_2026", settle_s=3.0), "filtered")
-        assert "first 30 s are not judged" in filtered.note
+        assert "filters start at 3 s at the power of that moment" in filtered.method
+        assert "settle for 30 s: judged from 33 s on" in filtered.method
 
     def test_up_and_down_have_their_own_limits_and_the_lesser_counts(self) -> None:
         power_w = 100e6 - 4e6 / 60.0 * seconds(180.0, 0.1)
@@ -404,7 +369,7 @@ class TestScenarioRules:
         ("rule", "remedy"),
         [
             ({"kind": "ramp"}, "needs limit_w_per_s"),
-            ({"kind": "power_variation"}, "needs limit_w"),
+            ({"kind": "power_variation"}, "needs limit_w or limit_fraction"),
             ({"kind": "power_variation", "limit_w": 1.0, "band_high_hz": 5.0}, "0 < band_low_hz"),
             ({"kind": "band_power", "limit_w": 1.0}, "band_low_hz below band_high_hz"),
             ({"kind": "dynamic_range"}, "needs limit_w or limit_fraction"),
@@ -415,6 +380,37 @@ class TestScenarioRules:
         (found,) = evaluate_series(np.ones(9000), TICK_S, [], rules=[rule])
         assert found.verdict == "not_evaluated"
         assert remedy in found.note
+
+    def test_a_fraction_of_the_contracted_power(self) -> None:
+        power_w = 50e6 + np.where(seconds(80.0) < 40.0, 0.0, 6e6)
+        rules: list[dict[str, Any]] = [
+            {"name": "v", "kind": "power_variation", "window_s": 5.0, "limit_w": 7e6, "limit_fraction": 0.05},
+            {"name": "r", "kind": "ramp", "window_s": 30.0, "limit_w_per_s": 1e6, "limit_fraction": 0.05},
+            {"name": "f", "kind": "power_variation", "window_s": 5.0, "limit_fraction": 0.1, **BAND},
+        ]
+        known = evaluate_series(power_w, TICK_S, [], rules=rules, rated_power_w=100e6)
+        assert [(f.rule, f.verdict) for f in known] == [
+            ("v (power)", "pass"),
+            ("v (share)", "fail"),
+            ("r (power)", "pass"),
+            ("r (share)", "fail"),
+            ("f", "pass"),
+        ]
+        assert (known[1].value, known[1].limit, known[1].unit) == (6.0, pytest.approx(5.0), "MW")
+        # 6 MW in 30 s are 12 MW/min, where 5 MW in 30 s may be covered
+        assert (known[3].value, known[3].limit) == (pytest.approx(12.0), pytest.approx(10.0))
+        assert "limit_fraction 0.05 of 100 MW, the contracted power, within 5 s" in known[1].note
+        unknown = evaluate_series(power_w, TICK_S, [], rules=rules)
+        assert unknown[1].limit == pytest.approx(2.8)
+        assert "largest power of the record, 56 MW, used" in unknown[1].note
+        (export,) = evaluate_series(-power_w, TICK_S, [], rules=[rules[2]])
+        assert export.verdict == "not_evaluated"
+
+    def test_the_largest_power_is_that_of_the_judged_part(self) -> None:
+        power_w = np.where(seconds(60.0) < 5.0, 90e6, 50e6)
+        rule = {"name": "v", "kind": "power_variation", "window_s": 5.0, "limit_fraction": 0.1}
+        (found,) = evaluate_series(power_w, TICK_S, [], rules=[rule], settle_s=10.0)
+        assert found.limit == pytest.approx(5.0)
 
     def test_a_share_of_an_export_is_not_evaluated(self) -> None:
         rules = [{"name": "d", "kind": "dynamic_range", "limit_fraction": 0.1}]

@@ -11,13 +11,25 @@ import numpy as np
 import pytest
 import report_fixture as runs
 
+from wattkeel.ledger import Ledger, LedgerEntry, build_ledger
 from wattkeel.report import render, summary_html, write_report
 from wattkeel.report.data import BUDGET_BYTES, embed, merged, pack, unpack
-from wattkeel.report.markup import duration, embedded_json, number, quantity, span
+from wattkeel.report.markup import (
+    decimals,
+    duration,
+    embedded_json,
+    energy_scaling,
+    number,
+    quantity,
+    span,
+)
+from wattkeel.report.outcome import outcome
 from wattkeel.report.panels import build_panels
 from wattkeel.report.sankey import sankey
+from wattkeel.report.sections import ledger_table, storage_table
 from wattkeel.report.series import Reader, coarsen, largest_change
-from wattkeel.report.spectrum import amplitude_spectrum
+from wattkeel.report.spectrum import Reach, amplitude_spectrum, trace_reach
+from wattkeel.report.still import LETTER, WIDTH, spectrum_svg
 
 VOID = {"meta", "link", "br", "img", "input", "hr", "rect", "path", "polygon", "polyline"}
 HOSTILE = "</script></title><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{$title}}"
@@ -292,6 +304,62 @@ def test_spectrum_reads_the_amplitude_of_a_sine():
     assert amplitude.max() == spectrum.amplitude.max()
 
 
+def sine(duration_s, tick_s=1e-3, kept=("poi.power_w",), **changes):
+    """A run whose power is a sine of 0.5 Hz and one of 14.7 Hz."""
+    time_s = np.arange(round(duration_s / tick_s)) * tick_s
+    wave = 80e6 + 3e6 * np.sin(2 * np.pi * 0.5 * time_s) + 1e6 * np.sin(2 * np.pi * 14.7 * time_s)
+    return runs.run({"poi.power_w": wave}, list(kept), tick_s, **changes)
+
+
+def test_spectrum_ends_at_four_tenths_of_its_sampling():
+    full = amplitude_spectrum(Reader(sine(60.0), "poi.power_w"))
+    assert 399.0 < full.frequency_hz[-1] <= 400.0
+    result = sine(60.0, kept=())
+    result.envelopes = [runs.envelope({"poi.power_w": sine(60.0).signals["poi.power_w"]}, 1e-3, 1000)]
+    coarse = amplitude_spectrum(Reader(result, "poi.power_w"))
+    assert 0.35 < coarse.frequency_hz[-1] <= 0.4
+    assert "read from 1 s means" in coarse.method
+    assert coarse.peak(1.0, 2.5) is None
+    assert coarse.why_none(1.0, 2.5) == "means over 1 s: nothing above 0.400 Hz"
+    assert "too short for 0.001 Hz" in coarse.why_none(0.001, 0.01)
+    assert "means over 1 s: nothing above 0.400 Hz" in Page(render(result)).text()
+
+
+def test_nothing_is_shown_above_what_a_measured_workload_holds():
+    row = {"place": "workload.llm", "source": "t.csv", "sampling_s": 0.1, "refresh_s": 0.5}
+    result = sine(60.0, manifest={"inputs": [row, {**row, "place": "workload.unused", "sampling_s": 60.0}]})
+    measured = trace_reach(result)
+    assert measured == Reach(1.0, "workload.llm was measured every 500 ms: nothing above 1 Hz")
+    spectrum = amplitude_spectrum(Reader(result, "poi.power_w"), measured)
+    assert spectrum.frequency_hz[-1] <= 1.0
+    assert spectrum.why_none(1.5, 2.5) == measured.why
+    page = render(result)
+    curves = payload(page)["spectrum"]
+    assert max(x for x, _ in curves["curves"][0]["points"]) <= 1.0
+    assert curves["reach"]["hz"] == 1.0
+    assert 'class="reach"' in page
+    assert f"({measured.why})" in Page(page).text()
+    assert trace_reach(sine(2.0)) is None
+
+
+def test_trace_too_coarse_for_any_line_is_the_reason_given():
+    row = {"place": "workload.llm", "source": "t.csv", "sampling_s": 60.0, "refresh_s": 60.0}
+    said = Page(render(sine(20.0, manifest={"inputs": [row]}))).text()
+    assert "too short for a spectrum (workload.llm was measured every 60 s: nothing above" in said
+
+
+def test_label_of_a_band_at_the_edge_stays_inside():
+    result = sine(60.0)
+    limited = amplitude_spectrum(Reader(result, "poi.power_w"), Reach(1.05, "why"))
+    drawing = spectrum_svg([("Grid", 0, limited)], 1e-6, "MW", Reach(1.05, "why"))
+    for x, anchor, words in re.findall(
+        r'<text class="dim" x="([\d.]+)"[^>]*text-anchor="(\w+)">([^<]*)', drawing
+    ):
+        left = float(x) - (LETTER * len(words) if anchor == "end" else 0.0)
+        assert left >= 0.0
+        assert left + LETTER * len(words) <= WIDTH
+
+
 def test_pack_is_precise_on_the_swing_of_a_large_level():
     values = 60.0 + 1e-6 * np.sin(np.arange(1000.0))
     assert np.abs(unpack(pack(values, 60.0, 1e-6), 60.0, 1e-6) - values).max() < 1e-12
@@ -302,6 +370,121 @@ def test_sankey_balances_and_turns_a_charging_store_around():
     assert "Into storage cells" in drawing
     assert "1.661 MWh" in drawing
     assert sankey(runs.bare().ledger) == ""
+
+
+# ----------------------------------------------------------------------------- what comes before the rest
+
+
+def collapsed():
+    """A run in which the grid could not carry the load, nor take a surplus later."""
+    signals = runs.campus(20.0, 1e-3)
+    signals["poi.unserved_power_w"] = np.where(np.arange(20_000) < 4_000, 9e6, 0.0)
+    signals["poi.curtailed_power_w"] = np.where(np.arange(20_000) > 19_000, 1e6, 0.0)
+    rows = (
+        ("poi.import", "source", 80.0),
+        ("storage.bess.cells", "source", -20.0),
+        ("gpu.a.work", "load", 55.0),
+        ("poi.unserved", "load", -10.0),
+        ("poi.curtailed", "load", 3.0),
+        ("rack.a.psu_loss", "loss", 12.0),
+    )
+    entries = [LedgerEntry(name, group, value * 3.6e6) for name, group, value in rows]
+    events = [runs.event(0.25, "voltage_collapse", "poi", 4.0)]
+    return runs.run(signals, ["poi.power_w"], events=events, ledger=Ledger(entries, 3.6e8, 0.0, 0.0))
+
+
+def test_collapse_comes_first():
+    result = collapsed()
+    said = outcome(result)
+    assert said.startswith("The grid could not carry this site: voltage collapse at the POI: once, at 0.25 s")
+    assert "; load not served: 10 kWh" in said
+    assert "surplus that the grid could not take: 277.5 Wh" in said
+    figures = render(result).split('<section id="figures">')[1]
+    assert figures.index("Voltage collapse") < figures.index("Load not served") < figures.index("Grid import")
+    assert "could not carry" not in outcome(runs.minute())
+    assert "load not served" in summary_html(result)
+
+
+def test_shares_are_of_the_sources_together_in_table_and_drawing():
+    result = collapsed()
+    assert result.ledger.share(result.ledger.total_j("source")) == 1.0
+    table, drawing = ledger_table(result), sankey(result.ledger)
+    assert re.search(r"Sources</td><td[^>]*>60\.0+</td><td[^>]*>100\.000 %", table)
+    for energy, share in (
+        ("80.00", "133.333"),
+        ("20.00", "33.333"),
+        ("55.00", "91.667"),
+        ("12.00", "20.000"),
+    ):
+        assert f"{energy} kWh · {float(share):.1f} %" in drawing
+        assert f"{share} %" in table
+    assert 'class="unserved flow"' in drawing
+    assert "Not served" in drawing
+    assert "Not taken by the grid" in drawing
+    assert "Unserved" not in drawing
+
+
+def test_power_measured_at_the_inlet_is_not_called_work():
+    meters = {
+        "poi.power_w": 90.0,
+        "gpu.a.power_w": 60.0,
+        "gpu.a.floor_power_w": 0.0,
+        "gpu.a.overshoot_power_w": 0.0,
+        "gpu.b.power_w": 30.0,
+        "gpu.b.floor_power_w": 0.0,
+        "gpu.b.overshoot_power_w": 0.0,
+    }
+    ledger = build_ledger(meters, ["a"])
+    names = {entry.name: entry.energy_j for entry in ledger.entries}
+    assert (names["rack.a.it_measured"], names["gpu.b.work"]) == (60.0, 30.0)
+    assert "gpu.a.work" not in names
+    assert ledger.residual_j == 0.0
+    drawing = sankey(ledger)
+    assert "IT load (measured)" in drawing
+    assert "GPU work" in drawing
+
+
+def test_storage_that_is_off_gets_no_credit(minute):
+    from types import SimpleNamespace
+
+    class Off(runs.FakeScenario):
+        @property
+        def model(self):
+            return SimpleNamespace(**vars(super().model), control=SimpleNamespace(target="off"))
+
+    said = outcome(runs.minute(scenario=Off()))
+    assert "With the storage unit" not in said
+    assert "the storage is not used (control.target is off)" in said
+    assert "With the storage unit bess" in outcome(minute)
+
+
+def test_short_run_and_constant_signals_read_well():
+    said = outcome(runs.bare())
+    assert "any the run" not in said
+    signals = runs.campus(8.0, 1e-3)
+    signals["poi.frequency_hz"] = np.full(8000, 60.0)
+    signals["poi.voltage_pu"] = np.full(8000, 1.0)
+    result = runs.run(signals, ["poi.power_w"])
+    assert "stays at 1.000 pu and the frequency at 60.000 Hz" in outcome(result)
+    assert "60.000–60.000" not in render(result)
+
+
+def test_one_unit_of_energy_in_a_table():
+    body = storage_table(runs.minute())
+    head = re.findall(r"<th[^>]*>([^<]*)</th>", body)
+    assert len({re.search(r"\((\w+)\)", cell)[1] for cell in head if "(" in cell}) == 1
+    assert not re.search(r"\d (J|kWh|MWh)<", body)
+    assert energy_scaling([7.2e10, 1.4e7, math.nan, 0.0]) == (1 / 3.6e6, "kWh")
+    page = render(runs.minute(summary={"import_energy_j": 5.98e9, "floor_energy_j": 7.2e4}))
+    assert "<dd>1661 kWh</dd>" in page
+    assert "<dd>0.02000 kWh</dd>" in page
+
+
+def test_run_of_which_no_rule_could_be_judged_says_so():
+    result = runs.minute(findings=runs.findings()[-1:])
+    said = Page(render(result)).text()
+    assert "No rule could be evaluated: whether the run meets them is not known." in said
+    assert "1 could not be evaluated" not in said
 
 
 @pytest.mark.parametrize(
@@ -315,6 +498,9 @@ def test_sankey_balances_and_turns_a_charging_store_around():
         (quantity(7.2e10, "J"), "20 MWh"),
         (span(72.1e6, 131e6, "W"), "72.1–131.0 MW"),
         (span(-52e6, 26e6, "W", 3), "−52.0 to 26.0 MW"),
+        (span(60.0, 60.0000001, "Hz"), "60.00 Hz"),
+        (decimals(59.9812, 60.0, 3, "Hz"), "59.981–60.000 Hz"),
+        (decimals(60.0, 60.0, 3, "Hz"), "60.000 Hz"),
         (number(0.0), "0"),
         (number(1.5e-7), "1.50e−7"),
         (duration(0.412), "412 ms"),

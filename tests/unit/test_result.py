@@ -114,6 +114,19 @@ def test_scenario_comes_back_even_when_its_trace_is_gone(tmp_path):
     assert "measured inputs" in opened.scenario.warnings[0]
 
 
+def test_power_measured_at_the_inlet_is_summed_apart(tmp_path):
+    trace = tmp_path / "power.csv"
+    trace.write_text("time_s,power_w\n" + "".join(f"{i / 10},{300 + i % 7}\n" for i in range(100)))
+    job = {"job": {"kind": "trace", "trace": str(trace), "trace_boundary": "rack"}}
+    scenario = fake_scenario(simulation={"duration_s": 1.0}, workload=job)
+    result = record_run(scenario, FakeEngine(scenario), progress=False)
+    assert result.summary["measured_it_energy_j"] == pytest.approx(0.5 * (HIGH_W + LOW_W))
+    assert "gpu_energy_j" not in result.summary
+    assert "rack.train.it_measured" in {entry.name for entry in result.ledger.entries}
+    (row,) = result.manifest["inputs"]
+    assert row["sampling_s"] == pytest.approx(0.1)
+
+
 def test_result_shows_itself(result):
     assert repr(result).startswith("<Result 'square wave': 7 s, not_evaluated")
     assert "square wave" in result._repr_html_()
@@ -211,13 +224,13 @@ def test_worst_verdict_wins():
 
 
 def test_ledger_of_nothing_is_empty():
-    ledger = build_ledger({}, {})
+    ledger = build_ledger({})
     assert (ledger.entries, ledger.residual_relative) == ([], 0.0)
 
 
 def test_unserved_power_is_taken_off_the_loads():
     meters = {"poi.power_w": 90.0, "cooling.power_w": 100.0, "poi.unserved_power_w": 10.0}
-    ledger = build_ledger(meters, {})
+    ledger = build_ledger(meters)
     assert ledger.residual_j == 0.0
     assert ledger.total_j("load") == 90.0
 

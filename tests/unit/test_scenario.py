@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from wattkeel._generated.models import MODELS
 from wattkeel.checks import whole_ticks
+from wattkeel.engine import Engine
 from wattkeel.errors import ScenarioError
 from wattkeel.normalise import Normaliser
 from wattkeel.presets.catalogue import list_presets
@@ -235,6 +236,43 @@ def test_resolved_scenario_loads_to_an_equal_model(site, tmp_path):
     assert "preset" not in tomllib.loads(scenario.to_toml())["gpu"]["h100"]
 
 
+def test_a_battery_without_a_voltage_table_gets_that_of_the_preset(site):
+    scenario = load(site)
+    cells = scenario.model.storage["bess"].battery
+    values = next(preset for preset in list_presets("battery") if preset.name == "lfp-enerc-306ah").values
+    assert cells.ocv_soc == tuple(values["ocv_soc"])
+    assert cells.ocv_v == tuple(values["ocv_v"])
+    resolved = tomllib.loads(scenario.to_toml())["storage"]["bess"]["battery"]
+    assert resolved["ocv_v"] == values["ocv_v"]
+    Engine(scenario).step(3)
+    own = scenario.with_overrides(
+        {"storage.bess.battery.ocv_soc": [0.0, 1.0], "storage.bess.battery.ocv_v": [3.0, 3.5]}
+    )
+    assert own.model.storage["bess"].battery.ocv_v == (3.0, 3.5)
+
+
+def test_another_cell_with_the_usual_voltage_table_is_warned_of(site):
+    cell = {"cell_voltage": "3.7 V", "cell_voltage_max": "4.2 V"}
+    scenario = load(site, {f"storage.bess.battery.{key}": value for key, value in cell.items()})
+    assert any("storage.bess.battery.ocv_v: not given" in warning for warning in scenario.warnings)
+
+
+def test_an_event_after_a_shortened_run_is_a_warning(site):
+    scenario = load(site, ["simulation.duration=5 s"])
+    assert scenario.warnings == ["grid.event[0]: starts after the end of the run"]
+
+
+def test_a_loss_that_falls_with_load_is_warned_of(site):
+    table = {"load_pu": [0.1, 0.5, 1.0], "efficiency": [0.8, 0.96, 0.95]}
+    scenario = load(site, {f"distribution.pdu.{key}": value for key, value in table.items()})
+    (warning,) = scenario.warnings
+    assert warning.startswith(
+        "distribution.pdu.efficiency: the loss falls from 0.025 pu at load 0.1 to 0.0208"
+    )
+    rounded = {"load_pu": [0.5, 0.5001], "efficiency": [0.96, 0.96005]}
+    assert load(site, {f"distribution.pdu.{key}": value for key, value in rounded.items()}).warnings == []
+
+
 def test_control_follows_a_tick_that_the_usual_period_does_not_fit():
     scenario = Scenario.from_dict(minimal() | {"simulation": {"tick": "0.25 s"}})
     assert scenario.model.control.period_s == 0.25
@@ -258,7 +296,14 @@ def test_presets_speak_the_language_of_scenarios(kind, name):
 
 @pytest.mark.parametrize(
     ("time_s", "tick_s", "ticks"),
-    [(0.3, 0.1, 3), (1.0, 1e-4, 10000), (0.0, 1e-3, 0), (0.0015, 0.001, None), (float("inf"), 1.0, None)],
+    [
+        (0.3, 0.1, 3),
+        (1.0, 1e-4, 10000),
+        (0.0, 1e-3, 0),
+        (0.0015, 0.001, None),
+        (float("inf"), 1.0, None),
+        (1.0, 0.0, None),
+    ],
 )
 def test_whole_ticks(time_s, tick_s, ticks):
     assert whole_ticks(time_s, tick_s) == ticks

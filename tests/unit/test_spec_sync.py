@@ -90,6 +90,12 @@ def test_input_rows_are_complete(model, row):
         assert info.default == row.default
 
 
+def test_every_quantity_has_an_upper_end():
+    for model, row in INPUTS:
+        if row.type in ("float", "int"):
+            assert any(key in ("lt", "le") for key, _ in row.bounds), f"{model.name}.{row.name}"
+
+
 def test_model_json_schema_is_valid_and_closed():
     schema = json.loads((ROOT / "python/wattkeel/_generated/schema.json").read_text(encoding="utf-8"))
     assert schema["$schema"].endswith("2020-12/schema")
@@ -115,11 +121,16 @@ def test_reference_page_names_every_parameter():
 def test_models_refuse_nan_and_unknown_names():
     with pytest.raises(ValueError, match="finite"):
         models.Grid(scr=math.nan)
-    with pytest.raises(ValueError, match="greater than 0"):
+    with pytest.raises(ValueError, match="greater than or equal to"):
         models.Control(shape_hz=math.nan)
     with pytest.raises(ValueError, match="finite"):
         models.Grid(scr=math.inf)
     assert models.Control(shape_hz=math.inf).shape_hz == math.inf
+    with pytest.raises(ValueError, match="less than or equal to"):
+        models.Control(shape_hz=1e300)
+    assert models.Rack(count=1, gpu="g", workload="w", psu_rated_w=0.0).psu_rated_w == 0.0
+    with pytest.raises(ValueError, match="greater than or equal to"):
+        models.Rack(count=1, gpu="g", workload="w", psu_rated_w=1e-300)
     with pytest.raises(ValueError, match="Extra inputs"):
         models.Grid(scrr=3.0)
     with pytest.raises(ValueError, match="frozen"):
@@ -145,6 +156,8 @@ def _write(folder, text):
         ('{name="x", unit="1", type="choice", doc="X."}', "needs choices"),
         ('{name="x", unit="1", type="ref", ref="gpus", doc="X."}', "no section"),
         ('{name="x", unit="1", type="number", doc="X."}', "unknown type"),
+        ('{name="x", unit="W", default=0.5, least=1.0, doc="X."}', "out of its range"),
+        ('{name="x", unit="W", ge=0.0, least=1.0, doc="X."}', "another lower end"),
         ('{name="x", unit="W", doc="X."}, {name="x", unit="W", doc="X."}', "occurs twice"),
     ],
 )

@@ -1,4 +1,4 @@
-"""PH-07 and PH-08 through the engine: the waves that the measures are checked on, made by workload and gpu."""
+"""PH-07 and PH-08 through the engine: the waves of the measures, made by the stages workload and gpu."""
 
 from __future__ import annotations
 

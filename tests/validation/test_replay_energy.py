@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -88,13 +89,13 @@ def test_energy_of_several_passes(tmp_path: Path, engine: str, interpolation: st
     row = {"name": "uneven", "racks": 2, "trace_gpus": 1}
     job = {"trace_interpolation": interpolation, "trace_columns": ["?_w"]}
     site = Scenario.from_dict(replay(path, row, job))
-    spacing = sorted(b - a for a, b in zip(time, time[1:], strict=False))
+    spacing = sorted(b - a for a, b in pairwise(time))
     middle = len(spacing) // 2
     last = spacing[middle] if len(spacing) % 2 else (spacing[middle - 1] + spacing[middle]) / 2
     exact = Fraction(0)
     for meter in range(2):
         level = [Fraction(value) for value in power_w[:, meter].tolist()]
-        for i, (a, b) in enumerate(zip(time, time[1:], strict=False)):
+        for i, (a, b) in enumerate(pairwise(time)):
             exact += (b - a) * (level[i] if interpolation == "hold" else (level[i] + level[i + 1]) / 2)
         exact += last * level[-1]
     length_s = float(time[-1] + last)

@@ -72,6 +72,20 @@ class TestConstantPower:
         assert [event.tolist()[:4] for event in ended] == [(15, 2, 0, 0)]
 
 
+def test_cells_without_a_voltage_have_that_of_the_default_preset(engine: str) -> None:
+    """An empty OCV table would be read beyond its end; the tables say whose voltage it stands for."""
+    tables_v = []
+    for cells in ({"energy_j": 1e9}, {"energy_j": 1e9, "preset": "lfp-enerc-306ah"}):
+        unit = {"battery": cells, "converter": {"rated_power_w": 1e5}}
+        tables = {"simulation": {"duration_s": 0.01}, "storage": {"cell": unit}}
+        site = wk.Engine(Scenario.from_dict(lossless_site(1e6, tables)), engine=engine)
+        site.step(5)
+        assert site.plant.battery[0].ocv_intervals == len(site.plant.table) - 1 > 0
+        assert 416 * 3.0 < site.state["storage.cell.voltage_v"] < 416 * 3.5
+        tables_v.append(site.plant.table.tolist())
+    assert tables_v[0] == tables_v[1]
+
+
 class TestRuleOfAHybridStorage:
     """PH-10: the rule baseline of a published study in a whole site."""
 

@@ -109,7 +109,11 @@ static inline CellFlow supercapacitor_step(const SupercapacitorParams& p, Superc
     if (voltage > p.voltage_least_v) {
         const double per_tick = 1.0 / (voltage * dt_s);
         const double most = (s.energy_j - leak * dt_s - p.energy_min_j) * per_tick;
-        const double least = (s.energy_j - leak * dt_s - p.energy_max_j) * per_tick;
+        double least = (s.energy_j - leak * dt_s - p.energy_max_j) * per_tick;
+        if (p.per_ohm > 0.0) {  // the terminals may not exceed the limit either
+            const double room = (voltage - p.voltage_max_v) * p.per_ohm;
+            least = least > room ? least : room;
+        }
         solved = current_for_power(power_w, voltage, p.resistance_ohm, p.per_ohm, least, most);
     }
     const auto [current, limited] = solved;

@@ -226,7 +226,7 @@ class Workload(Parameters):
     )
     period_s: Finite = Field(
         default=2.0,
-        gt=0.0,
+        ge=0.001,
         le=3200000000.0,
         description="Length of one training iteration.",
         json_schema_extra={"unit": "s", "source": "0.2-3 Hz: Choukse et al., arXiv:2508.14318"},
@@ -285,7 +285,7 @@ class Workload(Parameters):
     )
     checkpoint_s: Finite = Field(
         default=5.0,
-        gt=0.0,
+        ge=0.001,
         le=3200000000.0,
         description="Length of a checkpoint.",
         json_schema_extra={"unit": "s"},
@@ -1667,7 +1667,8 @@ class Rule(Parameters):
     limit_w_per_s
         Limit of a ramp; "20 MW/min" is understood. [W/s]
     limit_fraction
-        Limit as a share (band_power: of the AC energy; dynamic_range: of the largest power). [1]
+        Limit as a share (band_power: of the AC energy; dynamic_range: of the largest power;
+        power_variation and ramp: of the contracted power, within the window). [1]
     """
 
     toml_section: ClassVar[str] = "compliance.rule"
@@ -1720,7 +1721,10 @@ class Rule(Parameters):
         default=0.0,
         ge=0.0,
         le=1.0,
-        description="Limit as a share (band_power: of the AC energy; dynamic_range: of the largest power).",
+        description=(
+            "Limit as a share (band_power: of the AC energy; dynamic_range: of the largest power; "
+            "power_variation and ramp: of the contracted power, within the window)."
+        ),
         json_schema_extra={"unit": "1"},
     )
 

@@ -9,13 +9,13 @@ and ``--help`` are immediate.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import sys
 import traceback
 from collections.abc import Sequence
 
 from wattkeel._version import __version__
+from wattkeel.cli.streams import drop_stdout, prepare
 
 BAD_INPUT = 2
 OWN_FAULT = 3
@@ -59,52 +59,69 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         Exit status. A usage fault ends in `SystemExit` with status 2, as argparse does.
     """
+    prepare()
     arguments = build_parser().parse_args(argv)
+    as_json = bool(getattr(arguments, "json", False))
     try:
         status: int = arguments.act(arguments)
-        sys.stdout.flush()
+        return _flushed(status)
     except BrokenPipeError:
-        _drop_stdout()
+        drop_stdout()
         return BROKEN_PIPE
     except KeyboardInterrupt:
         print("wattkeel: interrupted", file=sys.stderr)
         return INTERRUPTED
     except Exception as error:
-        return _explain(error)
+        return _explain(error, as_json)
+
+
+def _flushed(status: int) -> int:
+    """Bring down what was printed; a stdout that does not take it (a full disk) is bad input."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        drop_stdout()
+        print(f"wattkeel: stdout: {error.strerror or error}", file=sys.stderr)
+        return BAD_INPUT
     return status
 
 
-def _drop_stdout() -> None:
-    """Send what is left for stdout nowhere, so that the interpreter does not fail on it at exit."""
-    with contextlib.suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
-
-
-def _explain(error: Exception) -> int:
-    """Say on stderr what went wrong and return the exit status."""
-    from wattkeel.errors import MissingExtra, ScenarioError
-
+def _explain(error: Exception, as_json: bool) -> int:
+    """Say what went wrong, on stderr and for ``--json`` on stdout too, and return the exit status."""
     if os.environ.get("WATTKEEL_DEBUG") == "1":
         traceback.print_exception(error)
+    text, status = _judged(error)
+    print(f"wattkeel: {text}", file=sys.stderr)
+    try:
+        if as_json:
+            from wattkeel.cli.common import print_json
+
+            print_json({"error": text, "faults": getattr(error, "faults", ())})
+        sys.stdout.flush()
+    except OSError:  # stdout itself is at fault, or is too by now; stderr has said what there is to say
+        drop_stdout()
+    return status
+
+
+def _judged(error: Exception) -> tuple[str, int]:
+    """Return what there is to say of a fault, and the exit status that it means."""
+    from wattkeel.errors import MissingExtra, ScenarioError
+
     if isinstance(error, (ScenarioError, MissingExtra, LookupError)) and not isinstance(
         error, (KeyError, IndexError)
     ):
-        print(f"wattkeel: {error}", file=sys.stderr)
-        return BAD_INPUT
+        return str(error), BAD_INPUT
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
-        print(f"wattkeel: {place}{error.strerror or error}", file=sys.stderr)
-        return BAD_INPUT
+        return f"{place}{error.strerror or error}", BAD_INPUT
     if isinstance(error, MemoryError):
         text = "memory is used up; give --out, keep fewer signals at full rate, or simulate fewer racks"
-        print(f"wattkeel: {text}", file=sys.stderr)
-        return BAD_INPUT
-    print(f"wattkeel: {type(error).__name__}: {error}", file=sys.stderr)
-    print(
+        return text, BAD_INPUT
+    text = (
+        f"{type(error).__name__}: {error}\n"
         "This is a fault of wattkeel, not of your input: please report it, with the scenario. "
-        "WATTKEEL_DEBUG=1 shows where it arose.",
-        file=sys.stderr,
+        "WATTKEEL_DEBUG=1 shows where it arose."
     )
-    return OWN_FAULT
+    return text, OWN_FAULT

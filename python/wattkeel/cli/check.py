@@ -38,7 +38,8 @@ def act(arguments: argparse.Namespace) -> int:
     except ScenarioError as error:
         if not arguments.json:
             raise
-        print_json({"valid": False, "faults": error.faults})
+        print(f"wattkeel: {error}", file=sys.stderr)
+        print_json({"valid": False, "error": str(error), "faults": error.faults})
         return 2
     counts, cost = _counts(scenario.model), _cost(scenario.model)
     parameters = list(_parameters(scenario.model, everything=arguments.all))

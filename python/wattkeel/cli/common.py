@@ -33,10 +33,14 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON object on stdout."""
+    """Print one JSON object on stdout; a letter that the encoding does not know as an escape."""
+    import json
+
+    from wattkeel.cli.streams import knows
     from wattkeel.jsonio import dumps
 
-    print(dumps(value))
+    text = dumps(value)
+    print(text if knows(text) else json.dumps(json.loads(text), indent=2))
 
 
 def verdict_text(verdict: str) -> str:

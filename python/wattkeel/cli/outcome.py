@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from wattkeel.cli.common import counts_text, table, verdict_text
 from wattkeel.ledger import Group, Ledger
+from wattkeel.summary import troubles
 from wattkeel.units import format_quantity
 
 if TYPE_CHECKING:
@@ -25,10 +26,16 @@ _GROUPS: tuple[tuple[Group, str], ...] = (
 
 def outcome(result: Result, report: Path | None) -> str:
     """Return verdicts, key figures, ledger, events and the place of the report."""
-    lines = [f"{result.scenario.model.title or 'run'}: {verdict_text(result.verdict)}"]
+    title = result.scenario.model.title or "run"
+    lines = [f"{title}: {verdict_text(result.verdict) if result.findings else 'no rule was checked'}"]
+    if "failed" in result.manifest:
+        lines.append(f"FAILED: {result.manifest['failed']}")
+    found = troubles(result.summary, result.event_counts, result.events)
+    lines += [f"MIND: {trouble.name}: {trouble.amount}" for trouble in found]
     if result.findings:
-        lines += ["", "rules", *table(map(_finding, result.findings), right=(3, 5))]
-    lines += ["", "key figures", *table(_figures(result.summary), right=(1,))]
+        lines += ["", "rules", *table(map(_finding, result.findings), right=(3, 5)), *_unjudged(result)]
+    figures = [(trouble.name, trouble.amount) for trouble in found]
+    lines += ["", "key figures", *table([*figures, *_figures(result.summary)], right=(1,))]
     lines += ["", "energy", *_ledger(result.ledger)]
     lines += ["", f"events: {counts_text(result.event_counts)}"]
     manifest = result.manifest
@@ -39,6 +46,23 @@ def outcome(result: Result, report: Path | None) -> str:
     if report is not None:
         lines.append(f"report: {report}")
     return "\n".join(lines)
+
+
+def _unjudged(result: Result) -> Iterator[str]:
+    """Give why each rule without a verdict has none; the same reason once."""
+    reasons: dict[str, list[str]] = {}
+    for finding in result.findings:
+        if finding.verdict == "not_evaluated":
+            reasons.setdefault(finding.note or "no reason is given", []).append(finding.rule)
+    if not reasons:
+        return
+    yield ""
+    if all(finding.verdict == "not_evaluated" for finding in result.findings):
+        yield "NO RULE COULD BE EVALUATED: whether the run meets them is not known"
+    else:
+        yield "not evaluated"
+    for reason, rules in reasons.items():
+        yield f"  {', '.join(rules)}: {reason}"
 
 
 def _finding(finding: Finding) -> tuple[str, ...]:
@@ -80,7 +104,6 @@ def _figures(summary: Mapping[str, float]) -> Iterator[tuple[str, str]]:
     for key, label in (
         ("floor_energy_j", "GPU energy without work"),
         ("deficit_energy_j", "GPU work not served"),
-        ("unserved_energy_j", "load not served"),
     ):
         if summary.get(key, 0.0) > 0.0:
             yield label, format_quantity(summary[key], "J")
@@ -98,6 +121,12 @@ def _figures(summary: Mapping[str, float]) -> Iterator[tuple[str, str]]:
 def _ledger(ledger: Ledger) -> list[str]:
     """Return the ledger with the places of a stage joined, and its residual."""
     rows: list[tuple[str, str, str]] = []
+    factor, unit = _unit(ledger.through_j)
+
+    def line(name: str, energy_j: float) -> tuple[str, str, str]:
+        share = ledger.share(energy_j)
+        return name, f"{energy_j * factor:.4f} {unit}", "" if math.isnan(share) else f"{share:.2%}"
+
     for group, title in _GROUPS:
         joined: dict[str, float] = {}
         for entry in ledger.entries:
@@ -107,13 +136,16 @@ def _ledger(ledger: Ledger) -> list[str]:
                 joined[name] = joined.get(name, 0.0) + entry.energy_j
         joined = {name: energy_j for name, energy_j in joined.items() if energy_j != 0.0}
         if joined:
-            rows.append(_energy(title, sum(joined.values()), ledger.through_j))
-            rows += [_energy(f"  {name}", energy_j, ledger.through_j) for name, energy_j in joined.items()]
+            rows.append(line(title, sum(joined.values())))
+            rows += [line(f"  {name}", energy_j) for name, energy_j in joined.items()]
     size = format_quantity(ledger.residual_j, "J", 2)
     residual = f"residual {size}, {ledger.residual_relative:.1e} of what passed"
     return [*table(rows, right=(1, 2)), f"  {residual}"]
 
 
-def _energy(name: str, energy_j: float, through_j: float) -> tuple[str, str, str]:
-    share = f"{energy_j / through_j:.2%}" if through_j > 0.0 else ""
-    return name, format_quantity(energy_j, "J"), share
+def _unit(energy_j: float) -> tuple[float, str]:
+    """Return factor and symbol of the unit in which a table with this energy is written."""
+    for prefix, size in (("G", 1e9), ("M", 1e6), ("k", 1e3), ("", 1.0)):
+        if energy_j >= 3600.0 * size:
+            return 1.0 / (3600.0 * size), f"{prefix}Wh"
+    return 1.0, "J"

@@ -20,10 +20,19 @@ def add_parser(verbs: Verbs) -> None:
 
 def act(arguments: argparse.Namespace) -> int:
     """Write the report and print its path."""
+    from wattkeel.errors import Fault, ScenarioError
     from wattkeel.report import write_report
     from wattkeel.result import open_result
     from wattkeel.rundir import REPORT
 
+    result = open_result(arguments.directory)
     target = Path(arguments.directory) / REPORT if arguments.out is None else Path(arguments.out)
-    print(write_report(open_result(arguments.directory), target))
+    if target.is_dir():
+        raise ScenarioError(
+            [Fault("--out", str(target), "is a folder, not a file", f"name a file: {target / REPORT}")]
+        )
+    if not target.parent.is_dir():
+        message = f"there is no folder {target.parent}"
+        raise ScenarioError([Fault("--out", str(target), message, "make it first, or name another file")])
+    print(write_report(result, target))
     return 0

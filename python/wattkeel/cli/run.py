@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from wattkeel.result import Result
 
 INTERRUPTED = 128
+OWN_FAULT = 3
 
 
 def add_parser(verbs: Verbs) -> None:
@@ -34,9 +35,10 @@ def add_parser(verbs: Verbs) -> None:
     parser.add_argument("--duration", metavar="S", help='length of the run: seconds, or "2 h"')
     parser.add_argument(
         "--fail-on",
-        choices=("fail", "marginal", "never"),
+        choices=("fail", "marginal", "not-evaluated", "never"),
         default="fail",
-        help="exit 1 when a rule fails (default), is also marginal, or never",
+        help="exit 1 when a rule fails (default); when one is also marginal; when one could also not be "
+        "evaluated, or none was; or never",
     )
     parser.add_argument("--no-report", action="store_true", help="do not write report.html")
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
@@ -49,11 +51,12 @@ def act(arguments: argparse.Namespace) -> int:
     from wattkeel.report import write_report
     from wattkeel.rundir import REPORT
     from wattkeel.scenario import load
-    from wattkeel.simulation import Interrupted, simulate
+    from wattkeel.simulation import Interrupted, LedgerError, simulate
 
     scenario = load(arguments.file, _overrides(arguments))
     for warning in scenario.warnings:
         print(f"warning: {warning}", file=sys.stderr)
+    fault = ""
     out_dir = Path(arguments.out or Path("runs") / Path(arguments.file).stem)
     try:
         result = simulate(
@@ -71,15 +74,27 @@ def act(arguments: argparse.Namespace) -> int:
         if arguments.json:
             print_json(_as_dict(stop.result, None))
         return INTERRUPTED + (stop.signal_number or signal.SIGINT)
+    except LedgerError as error:
+        result, fault = error.result, str(error)
     report = None if arguments.no_report else write_report(result, out_dir / REPORT)
     if arguments.json:
-        print_json(_as_dict(result, report))
+        print_json(_as_dict(result, report) | ({"error": fault} if fault else {}))
     else:
         from wattkeel.cli.outcome import outcome
 
         print(outcome(result, report))
-    limits = {"fail": ("fail",), "marginal": ("fail", "marginal"), "never": ()}[arguments.fail_on]
-    return int(result.verdict in limits)
+    if fault:
+        text = "This is a fault of wattkeel, not of your input: please report it, with the scenario"
+        print(f"wattkeel: {fault}\n{text}. {out_dir} is kept.", file=sys.stderr)
+        return OWN_FAULT
+    return int(_falls_short(result, arguments.fail_on))
+
+
+def _falls_short(result: Result, fail_on: str) -> bool:
+    """Return whether a rule met a verdict that ``--fail-on`` names; "not-evaluated" also when none was."""
+    order = ("fail", "marginal", "not_evaluated")
+    limits = order[: {"never": 0, "fail": 1, "marginal": 2, "not-evaluated": 3}[fail_on]]
+    return result.verdict in limits or any(finding.verdict in limits for finding in result.findings)
 
 
 def _overrides(arguments: argparse.Namespace) -> list[str]:

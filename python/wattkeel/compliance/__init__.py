@@ -136,7 +136,9 @@ def evaluate_series(
         Names of shipped profiles, paths of profile files, or profiles already read.
     rules : sequence of mapping
         Further rules with the keys of ``[[compliance.rule]]`` in SI: name, kind, direction, window_s,
-        band_low_hz, band_high_hz, limit_w, limit_w_per_s, limit_fraction.
+        band_low_hz, band_high_hz, limit_w, limit_w_per_s, limit_fraction. A fraction is one of the AC energy
+        (band_power), of the largest power (dynamic_range), or of `rated_power_w` within the window
+        (power_variation, ramp). Each limit given is judged by itself.
     rated_power_w : float, optional
         Contracted (nominal) power of the site, W; the largest power of the record when None.
     peak_power_w : float, optional

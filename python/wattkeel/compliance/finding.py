@@ -40,6 +40,9 @@ class Finding:
         Standing, date and address of the rule's document.
     note : str
         All readings with their values, exemptions that were not told apart, or why there is no verdict.
+    window_s : float or None
+        Length of the stretch that ends at the worst moment and holds the change, s; None for a measure of the
+        whole record.
     """
 
     profile: str
@@ -56,6 +59,7 @@ class Finding:
     date: str = ""
     source: str = ""
     note: str = ""
+    window_s: float | None = None
 
     def __post_init__(self) -> None:
         if self.verdict not in get_args(Verdict):

@@ -16,7 +16,7 @@ __all__ = ["CannotJudgeError", "Measured", "Reading", "Record", "within"]
 
 Array = NDArray[np.float64]
 
-#: Time given to a band-pass filter before its output is judged, s (three periods of 0.1 Hz).
+#: Shortest time given to a band-pass filter before its output is judged, s (three periods of 0.1 Hz).
 FILTER_SETTLE_S = 30.0
 
 MW = 1e-6
@@ -45,6 +45,8 @@ class Reading:
     time_s, duration_s, total_s : float or None
         Worst moment, length of the exceedance that holds it, length of all exceedances; None for a measure of
         the whole record.
+    window_s : float or None
+        Length of the stretch that ends at the worst moment and holds the change, s.
     """
 
     label: str
@@ -52,6 +54,7 @@ class Reading:
     time_s: float | None = None
     duration_s: float | None = None
     total_s: float | None = None
+    window_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +97,12 @@ class Record:
         self._spectra: dict[int, measures.Spectrum] = {}
 
     def first(self, settle_s: float = 0.0) -> int:
-        """First sample that is judged, given how long the measure itself must settle."""
-        return max(0, math.ceil(max(self.settle_s, settle_s) / self.tick_s * (1.0 - measures.TOLERANCE)))
+        """First sample that is judged, given how long the measure itself must settle.
+
+        The measure starts where the site has settled, so that one time follows the other: what happens before
+        `self.settle_s` reaches no verdict.
+        """
+        return math.ceil((self.settle_s + settle_s) / self.tick_s * (1.0 - measures.TOLERANCE))
 
     def judged(self, settle_s: float = 0.0) -> Array:
         """Samples that are judged (a view).
@@ -107,9 +114,9 @@ class Record:
         """
         part = self.power_w[self.first(settle_s) :]
         if part.size == 0:
-            settled_s = max(self.settle_s, settle_s)
             raise CannotJudgeError(
-                f"record of {self.length()} is not longer than the {settled_s:g} s that are not judged"
+                f"record of {self.length()} is not longer than the {self.settle_s + settle_s:g} s "
+                "that are not judged"
             )
         return part
 
@@ -123,8 +130,10 @@ class Record:
             raise CannotJudgeError(f"sampling {self.tick_s:g} s cannot show a window of {window_s:g} s")
         samples = measures.window_ticks(window_s, self.tick_s) + 1
         if self.power_w.size - self.first(settle_s) < samples:
-            settled_s = max(self.settle_s, settle_s)
+            settled_s = self.settle_s + settle_s
             behind = f" behind the first {settled_s:g} s, which are not judged" if settled_s > 0.0 else ""
+            if settle_s > 0.0:
+                behind += f" (filters settle for {settle_s:.4g} s)"
             raise CannotJudgeError(
                 f"record of {self.length()} is shorter than the {window_s:g} s window{behind} "
                 f"(closed window: {samples} samples of {self.tick_s:g} s)"
@@ -168,7 +177,7 @@ class Record:
 
 
 def worst_moment(
-    record: Record, label: str, series: Array, first: int, *, limit: float, scale: float
+    record: Record, label: str, series: Array, first: int, window_s: float, *, limit: float, scale: float
 ) -> Reading:
     """Largest value of a reading that exists at every sample, and the exceedance around it.
 
@@ -181,6 +190,8 @@ def worst_moment(
         Reading in its own unit, e.g. W.
     first : int
         Sample of the record to which ``series[0]`` belongs.
+    window_s : float
+        Time that one value of the reading looks back, s.
     limit : float
         Limit in the rule's unit.
     scale : float
@@ -197,11 +208,35 @@ def worst_moment(
         right = after.size if after.all() else int(np.argmin(after))
         duration_s = max(1, left + right - 1) * record.tick_s
         total_s = max(1, int(np.count_nonzero(over))) * record.tick_s
-    return Reading(label, value, (first + worst) * record.tick_s, duration_s, total_s)
+    return Reading(label, value, (first + worst) * record.tick_s, duration_s, total_s, window_s)
 
 
-def filtered(record: Record, band_hz: tuple[float, float], name: str) -> Iterator[tuple[str, Array]]:
+def _filters(name: str) -> Mapping[str, tuple[int, bool]]:
+    return FILTERS if name == "unspecified" else {name: FILTERS[name]}
+
+
+def filter_settling(record: Record, band_hz: tuple[float, float], name: str) -> float:
+    """Time that the filters of a rule are given before their output is judged, s.
+
+    `FILTER_SETTLE_S`, or longer until the slowest filter has forgotten its start to a thousandth: 288 s from
+    0.01 Hz on, 600 s for 0.1-0.11 Hz.
+
+    Parameters
+    ----------
+    record, band_hz, name
+        As `filtered`.
+    """
+    orders = {order for order, _ in _filters(name).values()}
+    times_s = [measures.settling_time(order, *band_hz, record.tick_s) for order in orders]
+    return max(FILTER_SETTLE_S, *times_s)
+
+
+def filtered(
+    record: Record, band_hz: tuple[float, float], name: str, settle_s: float
+) -> Iterator[tuple[str, Array]]:
     """Label and band-passed, settled power for every filter that a rule admits.
+
+    All filters see only the judged part of the record; causal ones start from the power of its first sample.
 
     Parameters
     ----------
@@ -210,21 +245,42 @@ def filtered(record: Record, band_hz: tuple[float, float], name: str) -> Iterato
         Edges, Hz.
     name : str
         One of `FILTERS`, or "unspecified" for all of them.
+    settle_s : float
+        From `filter_settling`; the first value belongs to ``record.first(settle_s)``.
     """
-    chosen: Mapping[str, tuple[int, bool]] = FILTERS if name == "unspecified" else {name: FILTERS[name]}
-    first = record.first(FILTER_SETTLE_S)
-    for label, (order, zero_phase) in chosen.items():
+    skipped = record.first(settle_s) - record.first()
+    for label, (order, zero_phase) in _filters(name).items():
         power = measures.band_pass(
-            record.power_w, record.tick_s, *band_hz, order=order, zero_phase=zero_phase
+            record.judged(), record.tick_s, *band_hz, order=order, zero_phase=zero_phase
         )
-        yield label, power[first:]
+        yield label, power[skipped:]
+
+
+def settling_text(record: Record, settle_s: float) -> str:
+    """Clause of a method: where its filters start, and from when on the rule is judged."""
+    first_s, judged_s = record.first() * record.tick_s, record.first(settle_s) * record.tick_s
+    return (
+        f"filters start at {first_s:g} s at the power of that moment and settle for {settle_s:.4g} s: "
+        f"judged from {judged_s:.6g} s on"
+    )
+
+
+#: How the two spectra of a record differ, as labels of their readings.
+PLAIN, TAPERED = "no window function", "Hann window, trend removed"
 
 
 def largest_line(record: Record, f_low_hz: float, f_high_hz: float, settle_s: float, label: str) -> Reading:
-    """Amplitude of the largest line of the judged record, MW."""
+    """Amplitude of the largest line of the judged record, no window function, MW."""
     line = measures.peak_line(
         record.judged(settle_s), record.tick_s, f_low_hz, f_high_hz, of=record.spectrum(settle_s)
     )
+    return Reading(f"{label}{line.frequency_hz:.4g} Hz", line.amplitude_w * MW)
+
+
+def tapered_line(record: Record, f_low_hz: float, f_high_hz: float, settle_s: float, label: str) -> Reading:
+    """Amplitude of the largest line of the judged record behind a Hann window, trend removed, MW."""
+    power = measures.tapered(record.judged(settle_s))
+    line = measures.peak_line(power, record.tick_s, f_low_hz, f_high_hz)
     return Reading(f"{label}{line.frequency_hz:.4g} Hz", line.amplitude_w * MW)
 
 
@@ -250,5 +306,5 @@ def lasting_line(record: Record, f_low_hz: float, f_high_hz: float, settle_s: fl
     lasting = [min(lines[index : index + 3]) for index in range(count - 2)]
     best = int(np.argmax(lasting))
     span_s = ticks * record.tick_s
-    time_s = record.first(settle_s) * record.tick_s + best * span_s
-    return Reading(f"line that lasts {3.0 * span_s:g} s", lasting[best] * MW, time_s)
+    end_s = record.first(settle_s) * record.tick_s + (best + 3) * span_s
+    return Reading(f"line that lasts {3.0 * span_s:g} s", lasting[best] * MW, end_s, window_s=3.0 * span_s)

@@ -8,22 +8,28 @@ not a derivative; peak-to-peak is max - min; "±" is half of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wattkeel import measures
 from wattkeel.compliance.profile import BAND_STATS, SUBSYNCHRONOUS
 from wattkeel.compliance.readings import (
-    FILTER_SETTLE_S,
     MW,
+    PLAIN,
+    TAPERED,
     CannotJudgeError,
     Measured,
     Reading,
     Record,
+    filter_settling,
     filtered,
     largest_line,
     lasting_line,
+    settling_text,
+    tapered_line,
     worst_moment,
 )
 
@@ -33,7 +39,6 @@ Keys = Mapping[str, Any]
 
 PER_MINUTE = 60.0
 FILTER_OPEN = "the rule does not specify the filter"
-FILTER_SETTLING = f"the first {FILTER_SETTLE_S:g} s are not judged (filter settling)"
 
 #: Lower edge where a rule says only "sub-synchronous", Hz; that of the other large-load rules (ERCOT, LIPA).
 SUBSYNCHRONOUS_LOW_HZ = 0.1
@@ -84,28 +89,32 @@ def _difference(
         np.abs(series, out=series)
     else:
         np.maximum(series, 0.0, out=series)
-    reading = worst_moment(record, "", series, record.first() + ticks, limit=limit, scale=scale)
-    return reading, _sense(record, keys, reading, ticks)
+    reading = worst_moment(record, "", series, record.first() + ticks, window_s, limit=limit, scale=scale)
+    return reading, _sense(record, keys, reading, between_ends=True)
 
 
-def _sense(record: Record, keys: Keys, reading: Reading, ticks: int) -> list[str]:
-    """Say whether the worst change is a rise or a fall, where the rule limits both."""
-    if keys["direction"] != "both" or reading.time_s is None or reading.value == 0.0:
+def _sense(record: Record, keys: Keys, reading: Reading, *, between_ends: bool) -> list[str]:
+    """Say whether the worst change is a rise or a fall, where the rule limits both.
+
+    A difference runs from one end of the window to the other; a range from its earlier extreme to the later.
+    """
+    if keys["direction"] != "both" or reading.value == 0.0 or reading.time_s is None or not reading.window_s:
         return []
-    end = round(reading.time_s / record.tick_s)
+    end, ticks = round(reading.time_s / record.tick_s), measures.window_ticks(reading.window_s, record.tick_s)
     window = record.power_w[max(end - ticks, record.first()) : end + 1]
-    return ["the largest change is a " + ("rise" if window[-1] >= window.mean() else "fall")]
+    rise = window[-1] > window[0] if between_ends else np.argmax(window) > np.argmin(window)
+    return ["the largest change is a " + ("rise" if rise else "fall")]
 
 
 def _largest_change(record: Record, keys: Keys) -> Measured:
     window_s, limit = float(keys["window_s"]), float(keys["limit_mw"])
     record.need_window(window_s)
     series = measures.rolling_change(record.judged(), record.tick_s, window_s, keys["direction"])
-    reading = worst_moment(record, "", series, record.first(), limit=limit, scale=MW)
+    reading = worst_moment(record, "", series, record.first(), window_s, limit=limit, scale=MW)
     method = (
         f"largest change between any two moments of a closed window of {window_s:g} s that ends at each tick"
     )
-    sense = _sense(record, keys, reading, measures.window_ticks(window_s, record.tick_s))
+    sense = _sense(record, keys, reading, between_ends=False)
     return Measured([reading], limit, "MW", method, sense)
 
 
@@ -121,12 +130,12 @@ def _rate(record: Record, keys: Keys) -> Measured:
     window_s = size_mw / limit
     record.need_window(window_s)
     series = measures.rolling_change(record.judged(), record.tick_s, window_s, keys["direction"])
-    reading = worst_moment(record, "", series, record.first(), limit=limit, scale=MW / window_s)
+    reading = worst_moment(record, "", series, record.first(), window_s, limit=limit, scale=MW / window_s)
     method = (
         f"largest change within {window_s:g} s, over {window_s:g} s: the time that a change of "
         f"{size_mw:g} MW takes at {limit:g} MW/s"
     )
-    sense = _sense(record, keys, reading, measures.window_ticks(window_s, record.tick_s))
+    sense = _sense(record, keys, reading, between_ends=False)
     return Measured([reading], limit, "MW/s", method, ["the rule names no window for the rate", *sense])
 
 
@@ -163,22 +172,22 @@ def power_variation(record: Record, keys: Keys) -> Measured:
         return _unfiltered_variation(record, windows_s, limit)
     band_hz = (float(keys["band_hz"][0]), float(keys["band_hz"][1]))
     record.need_band(*band_hz)
-    record.need_window(max(*windows_s, 1.0 / band_hz[0]), FILTER_SETTLE_S)
+    settle_s = filter_settling(record, band_hz, chosen)
+    record.need_window(max(*windows_s, 1.0 / band_hz[0]), settle_s)
+    first = record.first(settle_s)
     readings = []
-    for label, power in filtered(record, band_hz, chosen):
+    for label, power in filtered(record, band_hz, chosen, settle_s):
         for window_s in windows_s:
             series = measures.rolling_change(power, record.tick_s, window_s)
             name = f"{label}, {window_s:g} s" if len(windows_s) > 1 else label
-            readings.append(
-                worst_moment(record, name, series, record.first(FILTER_SETTLE_S), limit=limit, scale=MW)
-            )
+            readings.append(worst_moment(record, name, series, first, window_s, limit=limit, scale=MW))
     method = (
         f"max - min in closed rolling windows of {_list(windows_s)} s of the power band-passed to "
         f"{band_hz[0]:g}-{band_hz[1]:g} Hz (Butterworth, "
-        f"{'all readings' if chosen == 'unspecified' else chosen})"
+        f"{'all readings' if chosen == 'unspecified' else chosen}); {settling_text(record, settle_s)}"
     )
     notes = [FILTER_OPEN] if chosen == "unspecified" else []
-    return Measured(readings, limit, "MW", method, [*notes, FILTER_SETTLING])
+    return Measured(readings, limit, "MW", method, notes)
 
 
 def _unfiltered_variation(record: Record, windows_s: list[float], limit: float) -> Measured:
@@ -188,7 +197,7 @@ def _unfiltered_variation(record: Record, windows_s: list[float], limit: float) 
     for window_s in windows_s:
         series = measures.rolling_change(record.judged(), record.tick_s, window_s)
         label = f"{window_s:g} s" if len(windows_s) > 1 else ""
-        readings.append(worst_moment(record, label, series, record.first(), limit=limit, scale=MW))
+        readings.append(worst_moment(record, label, series, record.first(), window_s, limit=limit, scale=MW))
     notes = ["the window is only known to lie between its two values"] if len(windows_s) > 1 else []
     method = f"max - min in closed rolling windows of {_list(windows_s)} s, unfiltered"
     return Measured(readings, limit, "MW", method, notes)
@@ -202,44 +211,77 @@ def _list(values: list[float]) -> str:
 
 
 def band_power(record: Record, keys: Keys) -> Measured:
-    """``[[band_power]]``: content between two frequencies, by the statistic named or by every one offered."""
+    """``[[band_power]]``: content between two frequencies, by the statistic named or by every one offered.
+
+    Spectra are read twice, with and without a window function: no rule names one, and without it a slow ramp
+    leaks into every band. A band from 0 Hz holds the trend itself, so that it is read without only.
+    """
     band_hz = (float(keys["f_lo_hz"]), float(keys["f_hi_hz"]))
     stat = keys["stat"]
     record.need_band(*band_hz)
-    settle_s = FILTER_SETTLE_S if stat in ("unspecified", "peak_to_peak") else 0.0
+    by_filter = stat in ("unspecified", "peak_to_peak")
+    settle_s = filter_settling(record, band_hz, "unspecified") if by_filter else 0.0
     if band_hz[0] > 0.0:
         record.need_window(1.0 / band_hz[0], settle_s)
+    part = f"{band_hz[0]:g}-{band_hz[1]:g} Hz"
     if stat == BAND_STATS[-1]:
-        share = measures.band_share(record.spectrum(), *band_hz)
-        method = (
-            f"share of the AC energy in {band_hz[0]:g}-{band_hz[1]:g} Hz (rfft, no window, edges included)"
-        )
-        return Measured([Reading("", share)], float(keys["limit_fraction"]), "1", method)
-    limit = float(keys["limit_mw"])
+        method = f"share of the AC energy in {part} (rfft, edges included), without and with window function"
+        return Measured(_shares(record, band_hz), float(keys["limit_fraction"]), "1", method)
     readings = []
     if stat in ("unspecified", "line_amplitude"):
-        readings.append(largest_line(record, *band_hz, settle_s, "amplitude of the largest line, "))
+        readings += _lines(record, band_hz, settle_s)
     if stat in ("unspecified", "rms"):
-        readings.append(Reading("RMS", measures.band_rms(record.spectrum(settle_s), *band_hz) * MW))
-    if stat in ("unspecified", "peak_to_peak"):
-        readings += _filtered_peak_to_peak(record, band_hz)
+        readings += _rms(record, band_hz, settle_s)
+    if by_filter:
+        readings += _filtered_peak_to_peak(record, band_hz, settle_s)
     method = {
         "unspecified": "largest line, RMS, and peak-to-peak behind a band-pass",
         "line_amplitude": "amplitude of the largest spectral line",
         "rms": "RMS of the spectrum's content",
         "peak_to_peak": "max - min behind a band-pass",
-    }[stat] + f", {band_hz[0]:g}-{band_hz[1]:g} Hz, whole judged record"
+    }[stat] + f", {part}, whole judged record"
+    if by_filter:
+        method += f"; {settling_text(record, settle_s)}"
     notes = ["the rule does not specify the statistic"] if stat == "unspecified" else []
-    return Measured(readings, limit, "MW", method, notes + ([FILTER_SETTLING] if settle_s else []))
+    return Measured(readings, float(keys["limit_mw"]), "MW", method, notes)
 
 
-def _filtered_peak_to_peak(record: Record, band_hz: tuple[float, float]) -> list[Reading]:
-    readings = []
-    for label, power in filtered(record, band_hz, "unspecified"):
-        high, low = int(np.argmax(power)), int(np.argmin(power))
-        time_s = (record.first(FILTER_SETTLE_S) + max(high, low)) * record.tick_s
-        readings.append(Reading(f"peak-to-peak, {label}", float(power[high] - power[low]) * MW, time_s))
+def _shares(record: Record, band_hz: tuple[float, float]) -> list[Reading]:
+    whole = record.spectrum()
+    readings = [Reading(PLAIN, measures.band_share(whole, *band_hz))]
+    if band_hz[0] > 0.0:
+        share = measures.tapered_band_share(record.judged(), record.tick_s, *band_hz, of=whole)
+        readings.append(Reading(TAPERED, share))
     return readings
+
+
+def _lines(record: Record, band_hz: tuple[float, float], settle_s: float) -> list[Reading]:
+    readings = [largest_line(record, *band_hz, settle_s, f"largest line, {PLAIN}, ")]
+    if band_hz[0] > 0.0:
+        readings.append(tapered_line(record, *band_hz, settle_s, f"largest line, {TAPERED}, "))
+    return readings
+
+
+def _rms(record: Record, band_hz: tuple[float, float], settle_s: float) -> list[Reading]:
+    readings = [Reading(f"RMS, {PLAIN}", measures.band_rms(record.spectrum(settle_s), *band_hz) * MW)]
+    if band_hz[0] > 0.0:
+        rms_w = measures.tapered_band_rms(record.judged(settle_s), record.tick_s, *band_hz)
+        readings.append(Reading(f"RMS, {TAPERED}", rms_w * MW))
+    return readings
+
+
+def _filtered_peak_to_peak(record: Record, band_hz: tuple[float, float], settle_s: float) -> list[Reading]:
+    readings = []
+    for label, power in filtered(record, band_hz, "unspecified", settle_s):
+        readings.append(_range(record, f"peak-to-peak, {label}", power, record.first(settle_s)))
+    return readings
+
+
+def _range(record: Record, label: str, power: NDArray[np.float64], first: int) -> Reading:
+    """Largest less smallest power of a stretch that begins at sample `first`, MW."""
+    high, low = int(np.argmax(power)), int(np.argmin(power))
+    time_s, window_s = (first + max(high, low)) * record.tick_s, abs(high - low) * record.tick_s
+    return Reading(label, float(power[high] - power[low]) * MW, time_s, window_s=window_s)
 
 
 def oscillation(record: Record, keys: Keys) -> Measured:
@@ -256,25 +298,26 @@ def oscillation(record: Record, keys: Keys) -> Measured:
     limit, notes = _oscillation_limit(record, keys)
     window_s = 1.0 / band_hz[0]
     record.need_band(*band_hz)
-    record.need_window(window_s, FILTER_SETTLE_S)
-    readings = [largest_line(record, *band_hz, FILTER_SETTLE_S, "largest line of the record, ")]
-    lasting = lasting_line(record, *band_hz, FILTER_SETTLE_S)
+    settle_s = filter_settling(record, band_hz, "unspecified")
+    record.need_window(window_s, settle_s)
+    readings = [largest_line(record, *band_hz, settle_s, "largest line of the record, ")]
+    lasting = lasting_line(record, *band_hz, settle_s)
     if lasting is None:
         notes.append("the record is too short to tell a periodic component from a single change")
     else:
         readings.append(lasting)
-    for label, power in filtered(record, band_hz, "unspecified"):
+    first = record.first(settle_s)
+    for label, power in filtered(record, band_hz, "unspecified", settle_s):
         series = measures.rolling_change(power, record.tick_s, window_s)
         name = f"half of the peak-to-peak in {window_s:g} s, {label}"
-        readings.append(
-            worst_moment(record, name, series, record.first(FILTER_SETTLE_S), limit=limit, scale=0.5 * MW)
-        )
+        readings.append(worst_moment(record, name, series, first, window_s, limit=limit, scale=0.5 * MW))
     if keys.get("band") == SUBSYNCHRONOUS:
         notes.append(f"sub-synchronous read as {band_hz[0]:g}-{band_hz[1]:g} Hz")
     method = (
-        f"amplitude in {band_hz[0]:g}-{band_hz[1]:g} Hz, by spectral lines and by half of the peak-to-peak"
+        f"amplitude in {band_hz[0]:g}-{band_hz[1]:g} Hz, by spectral lines and by half of the peak-to-peak; "
+        f"{settling_text(record, settle_s)}"
     )
-    return Measured(readings, limit, "MW", method, [*notes, FILTER_SETTLING])
+    return Measured(readings, limit, "MW", method, notes)
 
 
 def _oscillation_limit(record: Record, keys: Keys) -> tuple[float, list[str]]:
@@ -296,15 +339,14 @@ def dynamic_range(record: Record, keys: Keys) -> Measured:
     power.
     """
     power = record.judged()
-    high, low = int(np.argmax(power)), int(np.argmin(power))
-    range_w = float(power[high] - power[low])
-    time_s = (record.first() + max(high, low)) * record.tick_s
+    found = _range(record, "", power, record.first())
     if "limit_mw" in keys:
         method = "largest - smallest power of the record"
-        return Measured([Reading("", range_w * MW, time_s)], float(keys["limit_mw"]), "MW", method)
-    if power[high] <= 0.0:
+        return Measured([found], float(keys["limit_mw"]), "MW", method)
+    largest_mw = float(power.max()) * MW
+    if largest_mw <= 0.0:
         raise CannotJudgeError("the record shows no import, so its range is no share of the largest power")
-    share = Reading("", range_w / float(power[high]), time_s)
+    share = replace(found, value=found.value / largest_mw)
     method = "largest - smallest power of the record, as a share of the largest"
     return Measured([share], float(keys["limit_fraction"]), "1", method)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from wattkeel.compliance.finding import Finding, Verdict
@@ -81,19 +82,8 @@ def _scenario_cases(rule: dict[str, Any]) -> list[tuple[str, Measure, Keys]]:
     """The scenario's rule as keys of the profile blocks, one case per limit given."""
     kind, low_hz, high_hz = rule["kind"], rule["band_low_hz"], rule["band_high_hz"]
     limit_mw, share = rule["limit_w"] * MW, rule["limit_fraction"]
-    common = {"direction": rule["direction"], "window_s": rule["window_s"], "limit_mw": limit_mw}
-    if kind == "ramp":
-        _need(rule["limit_w_per_s"] > 0.0, 'a ramp needs limit_w_per_s (e.g. "20 MW/min")')
-        per_minute = rule["limit_w_per_s"] * MW * PER_MINUTE
-        keys = {**common, "stat": "average_over_window", "limit_mw_per_min": per_minute}
-        return [("ramp", RULES["ramp"], keys)]
-    if kind == "power_variation":
-        _need(limit_mw > 0.0, "power_variation needs limit_w")
-        keys = {**common, "stat": "peak_to_peak"}
-        if high_hz > 0.0 or low_hz > 0.0:
-            _need(0.0 < low_hz < high_hz, "a filtered variation needs 0 < band_low_hz < band_high_hz")
-            keys |= {"band_hz": [low_hz, high_hz], "filter": "unspecified"}
-        return [("variation", RULES["power_variation"], keys)]
+    if kind in ("ramp", "power_variation"):
+        return _window_cases(rule, limit_mw, share)
     _need(limit_mw > 0.0 or share > 0.0, f"{kind} needs limit_w or limit_fraction")
     limits: list[tuple[str, Keys]] = []
     if limit_mw > 0.0:
@@ -106,6 +96,43 @@ def _scenario_cases(rule: dict[str, Any]) -> list[tuple[str, Measure, Keys]]:
     _need(0.0 <= low_hz < high_hz, "band_power needs band_low_hz below band_high_hz")
     band = {"f_lo_hz": low_hz, "f_hi_hz": high_hz}
     return [(suffix, RULES["band_power"], {**keys, **band}) for suffix, keys in limits]
+
+
+def _window_cases(rule: dict[str, Any], limit_mw: float, share: float) -> list[tuple[str, Measure, Keys]]:
+    """Cases of a rule on a rolling window, whose share is one of the contracted power."""
+    kind, low_hz, high_hz = rule["kind"], rule["band_low_hz"], rule["band_high_hz"]
+    keys = {"direction": rule["direction"], "window_s": rule["window_s"]}
+    if kind == "ramp":
+        key, limit = "limit_mw_per_min", rule["limit_w_per_s"] * MW * PER_MINUTE
+        _need(limit > 0.0 or share > 0.0, 'a ramp needs limit_w_per_s (e.g. "20 MW/min") or limit_fraction')
+        keys["stat"] = "average_over_window"
+        of_size = share * PER_MINUTE / rule["window_s"]  # the share may be covered once within the window
+    else:
+        key, limit, of_size = "limit_mw", limit_mw, share
+        _need(limit > 0.0 or share > 0.0, "power_variation needs limit_w or limit_fraction")
+        keys["stat"] = "peak_to_peak"
+        if high_hz > 0.0 or low_hz > 0.0:
+            _need(0.0 < low_hz < high_hz, "a filtered variation needs 0 < band_low_hz < band_high_hz")
+            keys |= {"band_hz": [low_hz, high_hz], "filter": "unspecified"}
+    cases: list[tuple[str, Measure, Keys]] = []
+    if limit > 0.0:
+        cases.append(("power", RULES[kind], {**keys, key: limit}))
+    if share > 0.0:
+        cases.append(("share", _of_contracted(RULES[kind], key, share, of_size), keys))
+    return cases
+
+
+def _of_contracted(measure: Measure, key: str, share: float, of_size: float) -> Measure:
+    """A measure whose limit `key` is `of_size` times the contracted power; `share` is what the user wrote."""
+
+    def measured(record: Record, keys: Keys) -> Measured:
+        size_mw, remarks = record.nominal_mw()
+        found = measure(record, {**keys, key: of_size * size_mw})
+        base = f"limit_fraction {share:g} of {size_mw:.6g} MW" + ("" if remarks else ", the contracted power")
+        within_s = f", within {keys['window_s']:g} s"
+        return replace(found, notes=[base + within_s, *remarks, *found.notes])
+
+    return measured
 
 
 def _need(condition: bool, remedy: str) -> None:
@@ -141,6 +168,7 @@ def _judge(
         margin=(measured.limit - worst.value) / measured.limit,
         time_s=worst.time_s,
         duration_s=worst.duration_s,
+        window_s=worst.window_s,
         method=measured.method,
         note=_join([*_reading_notes(measured, worst), *measured.notes, *notes]),
         **about,

@@ -135,6 +135,9 @@ def supercapacitor_step(p, s, dt_s, power_w):
         per_tick = 1.0 / (voltage * dt_s)
         most = (s.energy_j - leak * dt_s - p.energy_min_j) * per_tick
         least = (s.energy_j - leak * dt_s - p.energy_max_j) * per_tick
+        if p.per_ohm > 0.0:  # the terminals may not exceed the limit either
+            room = (voltage - p.voltage_max_v) * p.per_ohm
+            least = least if least > room else room
         current, limited = current_for_power(power_w, voltage, p.resistance_ohm, p.per_ohm, least, most)
     elif power_w != 0.0:
         limited = 1

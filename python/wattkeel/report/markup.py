@@ -127,12 +127,30 @@ def quantity(value: float | None, unit: str, *, like: float | None = None, digit
 
 
 def span(low: float, high: float, unit: str, digits: int = 4) -> str:
-    """A range in one unit and with the same decimals: ``72.1–131.0 MW``."""
+    """A range in one unit and with the same decimals: ``72.1–131.0 MW``; one number where both read alike."""
     largest = max(abs(low), abs(high))
     factor, shown = scaling(largest, unit)
     first, last = (fixed(value * factor, largest * factor, digits) for value in (low, high))
-    joint = " to " if "−" in first + last else "–"
-    return f"{first}{joint}{last} {shown}".rstrip()
+    return f"{joined(first, last)} {shown}".rstrip()
+
+
+def joined(first: str, last: str) -> str:
+    """Two ends of a range as text; one of them where they read alike."""
+    if first == last:
+        return first
+    return f"{first}{' to ' if '−' in first + last else '–'}{last}"
+
+
+def decimals(low: float, high: float, digits: int, unit: str) -> str:
+    """A range with so many decimals: ``59.981–60.004 Hz``, or ``60.000 Hz`` where both ends read alike."""
+    first, last = (f"{value:.{digits}f}".replace("-", "−") for value in (low, high))
+    return f"{joined(first, last)} {unit}"
+
+
+def energy_scaling(energies_j: Iterable[float]) -> tuple[float, str]:
+    """Factor and unit that suit all energies of a table: those of the middle of its sizes."""
+    sizes = [abs(energy_j) for energy_j in energies_j if math.isfinite(energy_j) and energy_j != 0.0]
+    return scaling(math.sqrt(min(sizes) * max(sizes)) if sizes else 0.0, "J")
 
 
 def clock(time_s: float | None, *, long_run: bool = False) -> str:

@@ -7,10 +7,21 @@ from collections import Counter
 from dataclasses import dataclass
 
 from wattkeel.report.interface import ResultLike
-from wattkeel.report.markup import clock, duration, is_long, number, quantity, span, text, unit_of
+from wattkeel.report.markup import (
+    clock,
+    decimals,
+    duration,
+    energy_scaling,
+    is_long,
+    number,
+    quantity,
+    span,
+    text,
+    unit_of,
+)
 from wattkeel.report.panels import signal_names, storage_units
 from wattkeel.report.series import Band, Reader, largest_change
-from wattkeel.summary import settled_s
+from wattkeel.summary import Trouble, settled_s, troubles
 
 #: Window of the power variation in words and figures; the rules judge with their own windows.
 VARIATION_S = 5.0
@@ -52,7 +63,32 @@ def power_figures(result: ResultLike, name: str) -> PowerFigures | None:
     return PowerFigures(low, high, reader.mean(), variation, end_s, minute)
 
 
+def not_recorded(result: ResultLike, *files: str) -> str:
+    """What to say where a run lacks all of these files; empty where it has one."""
+    if not all(file in result.missing for file in files):
+        return ""
+    reason = f"{' and '.join(files)} {'is' if len(files) == 1 else 'are'} missing from the run directory"
+    return f"Not recorded: {reason if result.complete else 'the run ended before this was written'}."
+
+
+def found_troubles(result: ResultLike) -> list[Trouble]:
+    """What the grid could not carry, from the summary or, in a run without one, from the signals."""
+    figures = dict(result.summary)
+    for key, name in (
+        ("unserved_energy_j", "poi.unserved_power_w"),
+        ("curtailed_energy_j", "poi.curtailed_power_w"),
+    ):
+        reader = Reader(result, name)
+        if not result.complete and reader:  # the summary of a killed run is behind its series
+            figures[key] = max(figures.get(key, 0.0), reader.integral())
+        elif key not in figures and reader:
+            figures[key] = reader.integral()
+    return troubles(figures, result.event_counts, result.events)
+
+
 def _verdicts(result: ResultLike) -> str:
+    if not_recorded(result, "findings.json"):
+        return "Verdicts were not recorded."
     counts = Counter(finding.verdict for finding in result.findings)
     judged = sum(count for verdict, count in counts.items() if verdict != "not_evaluated")
     if not result.findings:
@@ -68,29 +104,32 @@ def _verdicts(result: ResultLike) -> str:
             parts = ["No rule could be evaluated"]
     elif counts["marginal"]:
         parts.append(f"{counts['marginal']} marginal")
-    if counts["not_evaluated"]:
+    if counts["not_evaluated"] and judged:
         parts.append(f"{counts['not_evaluated']} could not be evaluated")
     return ", ".join(parts) + "."
 
 
 def _grid_sentence(result: ResultLike, load: PowerFigures | None, poi: PowerFigures) -> str:
     units = storage_units(signal_names(result))
-    window = f"{VARIATION_S:g} s" if result.duration_s >= VARIATION_S else "the run"
+    long_enough = result.ticks * result.tick_s >= VARIATION_S
+    window = f"in any {VARIATION_S:g} s" if long_enough else "over the run"
     window += " after settling" if settled_s(result.scenario.model, result.duration_s) > 0.0 else ""
+    control = getattr(result.scenario.model, "control", None)
+    idle = getattr(control, "target", "") == "off"
     change = quantity(poi.variation_w, "W", digits=3)
     if math.isnan(poi.variation_w):
         return f"The grid sees {span(poi.minimum_w, poi.maximum_w, 'W', 3)}."
-    if not units or load is None:
+    if not units or load is None or idle:
+        why = "; the storage is not used (control.target is off)" if units and idle else ""
         return (
             f"The grid sees {span(poi.minimum_w, poi.maximum_w, 'W', 3)}, at most {change} of "
-            f"change in any {window}."
+            f"change {window}{why}."
         )
     storage = f"the storage unit {units[0]}" if len(units) == 1 else f"{len(units)} storage units"
     before = quantity(load.variation_w, "W", like=poi.variation_w, digits=3)
     return (
         f"With {storage} the grid sees {span(poi.minimum_w, poi.maximum_w, 'W', 3)}, at most "
-        f"{change} of change in any "
-        f"{window}; the load alone changes by up to {before}."
+        f"{change} of change {window}; the load alone changes by up to {before}."
     )
 
 
@@ -98,12 +137,12 @@ def _voltage_sentence(result: ResultLike) -> str:
     parts = []
     voltage = Reader(result, "poi.voltage_pu")
     if voltage:
-        low, high = voltage.extremes()
-        parts.append(f"the voltage at the POI stays within {low:.3f}–{high:.3f} pu")
+        shown = decimals(*voltage.extremes(), 3, "pu")
+        parts.append(f"the voltage at the POI stays {'within' if '–' in shown else 'at'} {shown}")
     frequency = Reader(result, "poi.frequency_hz")
     if frequency:
-        low, high = frequency.extremes()
-        parts.append(f"the frequency within {low:.3f}–{high:.3f} Hz")
+        shown = decimals(*frequency.extremes(), 3, "Hz")
+        parts.append(f"the frequency {'within' if '–' in shown else 'at'} {shown}")
     sentence = " and ".join(parts)
     return f"{sentence[0].upper()}{sentence[1:]}." if sentence else ""
 
@@ -112,6 +151,12 @@ def outcome(result: ResultLike) -> str:
     """One paragraph of plain language (not yet escaped)."""
     load, poi = power_figures(result, "site.load_power_w"), power_figures(result, "poi.power_w")
     sentences = []
+    found = found_troubles(result)
+    if found:
+        said = "; ".join(f"{trouble.name}: {trouble.amount}" for trouble in found)
+        sentences.append(f"The grid could not carry this site: {said}.")
+    if result.ticks == 0:
+        sentences.append("No tick was recorded.")
     if load is not None:
         low, high = span(load.minimum_w, load.maximum_w, "W", 3), quantity(load.mean_w, "W", digits=3)
         sentences.append(
@@ -120,9 +165,6 @@ def outcome(result: ResultLike) -> str:
     if poi is not None:
         sentences.append(_grid_sentence(result, load, poi))
     sentences.append(_voltage_sentence(result))
-    unserved = Reader(result, "poi.unserved_power_w")
-    if unserved and unserved.integral() > 0:
-        sentences.append(f"{quantity(unserved.integral(), 'J')} of load could not be served.")
     sentences.append(_verdicts(result))
     return " ".join(sentence for sentence in sentences if sentence)
 
@@ -140,7 +182,8 @@ def _power_cards(label: str, figures: PowerFigures, long_run: bool) -> list[tupl
 
 def key_figures(result: ResultLike) -> str:
     """Cards of the figures that an engineer asks for first, then the run's whole summary, folded."""
-    cards: list[tuple[str, str, str]] = []
+    cards = [(f"{t.name[0].upper()}{t.name[1:]}", t.amount, "") for t in found_troubles(result)]
+    alarms = len(cards)
     for label, name in (("Grid import", "poi.power_w"), ("Site load", "site.load_power_w")):
         figures = power_figures(result, name)
         if figures is not None:
@@ -151,36 +194,41 @@ def key_figures(result: ResultLike) -> str:
     ):
         reader = Reader(result, name)
         if reader:
-            low, high = reader.extremes()
-            cards.append(
-                (
-                    label,
-                    f"{low:.{digits}f}–{high:.{digits}f} {unit}",
-                    f"mean {reader.mean():.{digits}f} {unit}",
-                )
-            )
-    ledger = result.ledger
-    losses_j = sum(entry.energy_j for entry in ledger.entries if entry.group == "loss")
-    share = (
-        f"{number(100 * losses_j / ledger.through_j, 3)} % of the energy that passed"
-        if ledger.through_j
-        else ""
-    )
-    cards.append(("Losses", quantity(losses_j, "J"), share))
+            shown = decimals(*reader.extremes(), digits, unit)
+            cards.append((label, shown, f"mean {reader.mean():.{digits}f} {unit}"))
+    cards.append(_loss_card(result))
     body = "".join(
-        f'<div class="card"><dt>{text(label)}</dt><dd><b>{text(value)}</b><small>{text(note)}'
-        "</small></dd></div>"
-        for label, value, note in cards
+        f'<div class="card{" alarm" if index < alarms else ""}"><dt>{text(label)}</dt>'
+        f"<dd><b>{text(value)}</b><small>{text(note)}</small></dd></div>"
+        for index, (label, value, note) in enumerate(cards)
     )
     return f'<dl class="cards">{body}</dl>{_summary_table(result)}'
 
 
+def _loss_card(result: ResultLike) -> tuple[str, str, str]:
+    ledger = result.ledger
+    if not ledger.recorded:
+        return "Losses", "not recorded", ""
+    losses_j = sum(entry.energy_j for entry in ledger.entries if entry.group == "loss")
+    share = ledger.share(losses_j)
+    note = "" if math.isnan(share) else f"{number(100 * share, 3)} % of what the sources gave"
+    return "Losses", quantity(losses_j, "J"), note
+
+
 def _summary_table(result: ResultLike) -> str:
+    lost = not_recorded(result, "summary.json")
+    if lost:
+        return f"<p>Summary figures. {text(lost)}</p>"
     if not result.summary:
         return ""
     rows = []
+    energies = (value for key, value in result.summary.items() if unit_of(key) == "J")
+    factor, energy_unit = energy_scaling(energies)
     for key, value in result.summary.items():
-        shown = quantity(value, unit_of(key)) if isinstance(value, int | float) else str(value)
+        if unit_of(key) == "J":
+            shown = f"{number(value * factor)} {energy_unit}"
+        else:
+            shown = quantity(value, unit_of(key)) if isinstance(value, int | float) else str(value)
         rows.append(f"<div><dt>{text(key)}</dt><dd>{text(shown)}</dd></div>")
     return (
         f"<details><summary>All {len(rows)} summary figures of the run</summary>"

@@ -25,7 +25,7 @@ from wattkeel.report.sections import (
     verdict_table,
 )
 from wattkeel.report.series import Reader
-from wattkeel.report.spectrum import BANDS, Spectrum, amplitude_spectrum
+from wattkeel.report.spectrum import BANDS, Reach, Spectrum, amplitude_spectrum, trace_reach
 from wattkeel.report.still import panel_svg, spectrum_svg
 
 #: Scripts of the page, in order.
@@ -40,9 +40,11 @@ def _asset(*path: str) -> str:
     return resources.files("wattkeel.report").joinpath(*path).read_text(encoding="utf-8")
 
 
-def _spectra(result: ResultLike) -> Spectra:
+def _spectra(result: ResultLike, measured: Reach | None) -> Spectra:
     signals = (("Site load", 1, "site.load_power_w"), ("Grid import (POI)", 0, "poi.power_w"))
-    found = ((label, colour, amplitude_spectrum(Reader(result, name))) for label, colour, name in signals)
+    found = (
+        (label, colour, amplitude_spectrum(Reader(result, name), measured)) for label, colour, name in signals
+    )
     return [(label, colour, spectrum) for label, colour, spectrum in found if spectrum is not None]
 
 
@@ -50,9 +52,12 @@ def _spectrum_scale(spectra: Spectra) -> tuple[float, str]:
     return scaling(max((float(s.amplitude.max()) for _, _, s in spectra), default=0.0), "W")
 
 
-def _spectrum_section(spectra: Spectra) -> str:
+def _spectrum_section(result: ResultLike, spectra: Spectra, measured: Reach | None) -> str:
     if not spectra:
-        return "<p>The record is too short for a spectrum.</p>"
+        if not (Reader(result, "poi.power_w") or Reader(result, "site.load_power_w")):
+            return "<p>Not recorded.</p>"
+        why = "" if measured is None else f" ({text(measured.why)})"
+        return f"<p>The record is too short for a spectrum{why}.</p>"
     factor, unit = _spectrum_scale(spectra)
     rows = []
     for low, high, name in BANDS:
@@ -60,10 +65,9 @@ def _spectrum_section(spectra: Spectra) -> str:
         for _, _, spectrum in spectra:
             peak = spectrum.peak(low, high)
             if peak is None:
-                cells.append(f"record too short for {low:g} Hz")
+                cells.append(text(spectrum.why_none(low, high)))
             else:
-                top_hz = float(spectrum.frequency_hz[-1])
-                reach = f" (record reaches {number(top_hz, 3)} Hz)" if top_hz < high else ""
+                reach = f" ({text(spectrum.reach.why)})" if spectrum.reach.limit_hz < high else ""
                 cells.append(f"{quantity(peak[1], 'W', digits=3)} at {number(peak[0], 3)} Hz{reach}")
         rows.append(cells)
     heads = ("Band", "Meaning", *(f"Largest line, {text(label)}" for label, _, _ in spectra))
@@ -71,7 +75,7 @@ def _spectrum_section(spectra: Spectra) -> str:
     if len({spectrum.method for _, _, spectrum in spectra}) == 1:
         methods = f"Both: {spectra[0][2].method}" if len(spectra) > 1 else spectra[0][2].method
     return (
-        f'<div id="spectrum" class="live chart"></div>{spectrum_svg(spectra, factor, unit)}'
+        f'<div id="spectrum" class="live chart"></div>{spectrum_svg(spectra, factor, unit, measured)}'
         f'<p class="hint">Amplitude is the peak of the sine, {unit}. {text(methods)}.</p>{table(heads, rows)}'
     )
 
@@ -100,7 +104,13 @@ def _marks(result: ResultLike) -> list[dict[str, Any]]:
     return marks
 
 
-def _payload(result: ResultLike, panels: Sequence[Panel], spectra: Spectra, data: Embedded) -> dict[str, Any]:
+def _payload(
+    result: ResultLike,
+    panels: Sequence[Panel],
+    spectra: Spectra,
+    data: Embedded,
+    measured: Reach | None,
+) -> dict[str, Any]:
     """What the scripts need, ready for JSON."""
     factor, unit = _spectrum_scale(spectra)
     curves = []
@@ -133,21 +143,38 @@ def _payload(result: ResultLike, panels: Sequence[Panel], spectra: Spectra, data
             for panel in panels
         ],
         "marks": _marks(result),
-        "spectrum": {"unit": unit, "curves": curves, "bands": [list(band) for band in BANDS]},
+        "spectrum": {
+            "unit": unit,
+            "curves": curves,
+            "bands": [list(band) for band in BANDS],
+            "reach": None if measured is None else {"hz": measured.limit_hz, "why": measured.why},
+        },
     }
 
 
+def _banner(head: str, words: str) -> str:
+    return f'<div class="banner" role="alert"><b>{text(head)}</b> {text(words)}</div>'
+
+
 def _notices(result: ResultLike) -> str:
-    """Banner of an incomplete run and the warnings of the scenario."""
+    """Banners of a run that was cut, failed or lacks files, and the warnings of the scenario."""
     parts = []
+    if "failed" in result.manifest:
+        parts.append(_banner("This run failed.", str(result.manifest["failed"])))
+    lacks = ", ".join(result.missing)
     if not result.complete:
-        reached = result.ticks * result.tick_s
-        parts.append(
-            '<div class="banner" role="alert"><b>Incomplete run.</b> '
-            f"It stopped at {number(reached, 6)} s of {number(result.duration_s, 6)} s. "
-            "Everything below describes only what "
-            "was recorded; no verdict holds for the whole run.</div>"
+        reached_s = result.ticks * result.tick_s
+        words = (
+            f"It stopped at {number(reached_s, 6)} s of {number(result.duration_s, 6)} s. Everything below "
+            "describes only what was recorded; no verdict holds for the whole run."
         )
+        written_s = result.summary.get("duration_s", reached_s)
+        if written_s < reached_s - 0.5 * result.tick_s:
+            words += f" Energy and summary figures were last written at {number(written_s, 6)} s."
+        parts.append(_banner("Incomplete run.", words + (f" Not recorded: {lacks}." if lacks else "")))
+    elif lacks:
+        words = f"The run was complete, but its directory lacks {lacks}; what they held is not shown."
+        parts.append(_banner("Files are missing.", words))
     warnings = list(dict.fromkeys(result.scenario.warnings))
     if warnings:
         items = "".join(f"<li>{text(warning)}</li>" for warning in warnings)
@@ -158,14 +185,22 @@ def _notices(result: ResultLike) -> str:
 def _subtitle(result: ResultLike) -> str:
     manifest = result.manifest
     version = manifest.get("version", "")
+    length = f"{number(result.duration_s, 6)} s"
+    if not result.complete:
+        length = f"{number(result.ticks * result.tick_s, 6)} s of {length}"
     parts = [
         f"wattkeel {version}".strip(),
-        f"{number(result.duration_s, 6)} s in steps of {number(result.tick_s * 1e3, 4)} ms",
+        f"{length} in steps of {number(result.tick_s * 1e3, 4)} ms",
     ]
     for key in ("engine", "isa", "finished", "created"):
         if isinstance(manifest.get(key), str):
             parts.append(manifest[key].replace("T", " ").replace("+00:00", " UTC"))
     return text(" · ".join(parts))
+
+
+def _event_count(result: ResultLike) -> str:
+    lost = "events.json" in result.missing or not (result.ticks or result.events)
+    return "not recorded" if lost else str(sum(result.event_counts.values()))
 
 
 def render(result: ResultLike) -> str:
@@ -181,7 +216,8 @@ def render(result: ResultLike) -> str:
     str
         One HTML document without any outside resource, at most about 12 MB however long the run.
     """
-    panels, spectra = build_panels(result), _spectra(result)
+    panels, measured = build_panels(result), trace_reach(result)
+    spectra = _spectra(result, measured)
     data = embed(result, panels)
     tree = parameters(result)
     title = str(getattr(result.scenario.model, "title", "") or "wattkeel run")
@@ -195,9 +231,9 @@ def render(result: ResultLike) -> str:
         figures=key_figures(result),
         stills="".join(panel_svg(panel, end_s) for panel in panels) if end_s > 0 else "",
         resolution=text(data.note),
-        spectrum=_spectrum_section(spectra),
+        spectrum=_spectrum_section(result, spectra, measured),
         events=event_table(result),
-        event_count=max(len(result.events), sum(getattr(result, "event_counts", {}).values())),
+        event_count=_event_count(result),
         ledger=ledger_table(result),
         sankey=sankey(result.ledger),
         storage=storage_table(result),
@@ -205,7 +241,7 @@ def render(result: ResultLike) -> str:
         provenance=provenance_table(result),
         uplot_licence=text(_asset("vendor", "uplot", "LICENSE")),
         style=_asset("vendor", "uplot", "uPlot.min.css") + _asset("assets", "report.css"),
-        data=embedded_json(_payload(result, panels, spectra, data)),
+        data=embedded_json(_payload(result, panels, spectra, data, measured)),
         script="\n".join(
             [_asset("vendor", "uplot", "uPlot.iife.min.js"), *(_asset("assets", name) for name in SCRIPTS)]
         ),

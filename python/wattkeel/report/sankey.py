@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from wattkeel.report.interface import LedgerLike
@@ -15,6 +16,9 @@ SMALL = 0.004
 #: Share below which a flow is left out.
 INVISIBLE = 0.0005
 
+#: Kind of a flow that there was not: load that the grid did not serve.
+UNSERVED = "unserved"
+
 #: Words for the entries of the ledger, without the place in the middle.
 LABELS = {
     "poi.import": "Grid",
@@ -25,7 +29,9 @@ LABELS = {
     "gpu.overshoot": "GPU overshoot",
     "rack.overhead": "Rack overhead",
     "cooling": "Cooling",
-    "poi.unserved": "Unserved",
+    "poi.unserved": "Not served",
+    "poi.curtailed": "Not taken by the grid",
+    "rack.it_measured": "IT load (measured)",
     "rack.psu_loss": "Power supplies",
     "rack.store_loss": "Rack stores",
     "distribution.loss": "Distribution",
@@ -70,12 +76,17 @@ def _flows(ledger: LedgerLike) -> tuple[list[_Flow], list[_Flow]]:
         elif group == "stored":
             words = "Into rack stores" if not inward else "From rack stores"
         kind = "stored" if "torage cells" in words and group == "source" else group
+        if label == LABELS["poi.unserved"]:
+            if not energy_j:
+                continue
+            kind = UNSERVED
         sides[0 if inward else 1].append(_Flow(words, kind, energy_j))
-    order = {"source": 0, "load": 1, "stored": 2, "loss": 3}
+    order = {"source": 0, "load": 1, "stored": 2, "loss": 3, UNSERVED: 4}
     for side in sides:
         side.sort(key=lambda flow: (order.get(flow.kind, 9), -flow.energy_j))
     total = max(sum(flow.energy_j for flow in sides[1]), 1e-300)
-    return sides[0], _without_small(sides[1], total)
+    seen = [flow for flow in sides[0] if flow.energy_j >= INVISIBLE * total or flow.kind == UNSERVED]
+    return seen, _without_small(sides[1], total)
 
 
 def _without_small(flows: list[_Flow], total_j: float) -> list[_Flow]:
@@ -102,7 +113,11 @@ def _stack(flows: list[_Flow], scale: float) -> float:
 
 
 def sankey(ledger: LedgerLike) -> str:
-    """SVG of the energy flow; empty where no energy passed."""
+    """SVG of the energy flow; empty where no energy passed.
+
+    Shares are those of the ledger: of the sources together. What the grid did not serve is drawn beside the
+    sources as an empty outline, so that the loads, which are what the site asks for, have their height.
+    """
     inward, outward = _flows(ledger)
     total_j = sum(flow.energy_j for flow in inward)
     if total_j <= 0 or not outward:
@@ -115,12 +130,13 @@ def sankey(ledger: LedgerLike) -> str:
             flow.top += (height - 6.0 - stack) / 2
     middle, bus_top = (LEFT + RIGHT) / 2, (height - FLOW_HEIGHT) / 2
     factor, unit = scaling(total_j, "J")
+    bus = "Asked for" if any(flow.kind == UNSERVED for flow in inward) else "Site"
     parts = [
         f'<svg class="sankey" viewBox="0 0 {WIDTH:g} {height:.0f}" role="img" aria-label="Energy '
         'flow of the run">',
         f'<rect class="bus" x="{middle - BAR / 2:g}" y="{bus_top:.1f}" width="{BAR:g}" '
         f'height="{FLOW_HEIGHT:.1f}"/>',
-        f'<text x="{middle - BAR / 2 - 6:g}" y="{bus_top + FLOW_HEIGHT / 2:.1f}" text-anchor="end">Site, '
+        f'<text x="{middle - BAR / 2 - 6:g}" y="{bus_top + FLOW_HEIGHT / 2:.1f}" text-anchor="end">{bus}, '
         f"{number(total_j * factor)} {unit}</text>",
     ]
     for flows, left_side in ((inward, True), (outward, False)):
@@ -130,10 +146,10 @@ def sankey(ledger: LedgerLike) -> str:
             parts.append(_flow_svg(flow, thick, at, middle, left_side))
             x, anchor = (LEFT - BAR - 8, "end") if left_side else (RIGHT + BAR + 8, "start")
             y = flow.top + thick / 2
-            value = (
-                f"{fixed(flow.energy_j * factor, total_j * factor)} {unit} · "
-                f"{100 * flow.energy_j / total_j:.1f} %"
-            )
+            share = ledger.share(flow.energy_j)
+            value = f"{fixed(flow.energy_j * factor, total_j * factor)} {unit}"
+            if not math.isnan(share):
+                value += f" · {100 * share:.1f} %"
             parts.append(
                 f'<text x="{x:g}" y="{y - 2:.1f}" text-anchor="{anchor}">{text(flow.label)}'
                 f'<tspan class="dim" x="{x:g}" dy="13">{text(value)}</tspan></text>'

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from wattkeel.report.interface import EventLike, FindingLike, ResultLike
-from wattkeel.report.markup import clock, duration, fixed, is_long, number, quantity, scaling, table, text
+from wattkeel.report.markup import (
+    clock,
+    decimals,
+    duration,
+    energy_scaling,
+    fixed,
+    is_long,
+    number,
+    quantity,
+    scaling,
+    table,
+    text,
+)
+from wattkeel.report.outcome import not_recorded
 from wattkeel.report.panels import signal_names, storage_units
 from wattkeel.report.series import Reader
 from wattkeel.summary import nominal_energy_j, settled_s
@@ -47,8 +61,11 @@ def jump(time_s: float, half_s: float, label: str) -> str:
 
 
 def half_width_s(finding: FindingLike) -> float:
-    """Half of the time that the charts show around the worst moment of a finding [s]."""
-    return min(max(3.0, 1.5 * (finding.duration_s or 0.0)), 15.0)
+    """Half of the time that the charts show around the worst moment of a finding [s].
+
+    The moment is the end of a change, whose beginning lies up to a window before it.
+    """
+    return max(3.0, min(1.5 * (finding.duration_s or 0.0), 15.0), 1.25 * (finding.window_s or 0.0))
 
 
 def _side(column: int) -> str:
@@ -94,6 +111,12 @@ def _settling(result: ResultLike) -> str:
     return f"Rules are judged from {text(duration(settle_s))} on. " if settle_s > 0 else ""
 
 
+def _none_judged(findings: list[FindingLike]) -> str:
+    if any(finding.verdict != "not_evaluated" for finding in findings):
+        return ""
+    return "<p><b>No rule could be evaluated: whether the run meets them is not known.</b></p>"
+
+
 def _printed_notes(findings: list[FindingLike]) -> str:
     """Long notes for paper, where nothing can be unfolded."""
     items = [
@@ -106,6 +129,9 @@ def _printed_notes(findings: list[FindingLike]) -> str:
 
 def verdict_table(result: ResultLike) -> str:
     """The findings, worst first; those that could not be evaluated last, with the reason."""
+    lost = not_recorded(result, "findings.json")
+    if lost:
+        return f"<p>{text(lost)} Whether the rules are met is not known.</p>"
     if not result.findings:
         return "<p>No connection rule was checked: the scenario names no compliance profile.</p>"
     order = sorted(result.findings, key=lambda f: VERDICTS.get(f.verdict, (9, ""))[0])
@@ -114,10 +140,10 @@ def verdict_table(result: ResultLike) -> str:
     rows = "".join(_finding_row(finding, is_long(result)) for finding in order)
     return (
         f'<div class="scroll"><table class="findings"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody>'
-        f'</table></div><p class="hint">{_settling(result)}A verdict is this model’s reading of a rule, not '
-        "a certificate. “Not evaluated” is never a pass. Margin: share of the limit left. “Marginal”: "
-        "admissible readings of the rule disagree, or the margin is below the resolution.</p>"
-        + _printed_notes(order)
+        f'</table></div>{_none_judged(order)}<p class="hint">{_settling(result)}A verdict is this model’s '
+        "reading of a rule, not a certificate. “Not evaluated” is never a pass. Margin: share of the limit "
+        "left. “Marginal”: admissible readings of the rule disagree, or the margin is below the "
+        "resolution.</p>" + _printed_notes(order)
     )
 
 
@@ -137,8 +163,11 @@ def _event_rows(events: list[EventLike], long_run: bool) -> Iterator[tuple[str, 
 def event_table(result: ResultLike) -> str:
     """Events in time; long lists are counted by kind and place, and folded."""
     events = list(result.events)
+    lost = not_recorded(result, "events.json")
+    if lost:
+        return f"<p>{text(lost)}</p>"
     if not events:
-        return "<p>No events.</p>"
+        return "<p>No events.</p>" if result.ticks else "<p>Not recorded.</p>"
     head = ("Time", "Kind", "Place", "Value", "Limit", "Duration")
     if len(events) <= EVENTS_OPEN:
         return table(head, _event_rows(events, is_long(result)), numeric=(3, 4, 5))
@@ -167,14 +196,17 @@ def event_table(result: ResultLike) -> str:
 
 
 def ledger_table(result: ResultLike) -> str:
-    """The energy balance with shares of the energy that passed, and the residual."""
+    """The energy balance with shares of what the sources gave, and the residual."""
     ledger = result.ledger
+    if not ledger.recorded:
+        return f"<p>{text(not_recorded(result, 'ledger.json') or 'Not recorded.')}</p>"
     factor, unit = scaling(ledger.through_j, "J")
     groups = (("source", "Sources"), ("load", "Loads"), ("loss", "Losses"), ("stored", "Stored (gain)"))
     rows: list[str] = []
 
     def line(name: str, energy_j: float, kind: str = "") -> str:
-        share = f"{100 * energy_j / ledger.through_j:.3f} %".replace("-", "−") if ledger.through_j else "–"
+        of_sources = ledger.share(energy_j)
+        share = "–" if math.isnan(of_sources) else f"{100 * of_sources:.3f} %".replace("-", "−")
         shown = fixed(energy_j * factor, ledger.through_j * factor, 5)
         cells = f'<td>{text(name)}</td><td class="n">{shown}</td><td class="n">{share}</td>'
         return f'<tr class="{kind}">{cells}</tr>' if kind else f"<tr>{cells}</tr>"
@@ -185,49 +217,75 @@ def ledger_table(result: ResultLike) -> str:
             rows.append(line(label, math.fsum(entry.energy_j for entry in members), "sum"))
             rows.extend(line(entry.name, entry.energy_j) for entry in members)
     residual = f"{ledger.residual_j:.3g} J ({ledger.residual_relative:.2g} of the energy that passed)"
+    unserved = any(entry.name == "poi.unserved" and entry.energy_j for entry in ledger.entries)
+    about = (
+        "Loads are what the site asks for; poi.unserved takes off what the grid could not give. "
+        if unserved
+        else ""
+    )
     return (
         '<div class="scroll"><table class="ledger"><thead><tr><th scope="col">Entry</th><th '
         f'scope="col" class="n">{unit}</th>'
         f'<th scope="col" class="n">Share</th></tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
         '<p class="hint">Sources = loads + losses + stored. Residual of the balance: '
         f"<b>{text(residual.replace('-', '−'))}</b>. "
-        "Storage cells count as a source, negative when they end fuller than they began. The drawing leaves "
-        "out flows below 0.05 %.</p>"
+        "Shares are of the sources together. Storage cells count as a source, negative when they end fuller "
+        f"than they began. {about}The drawing leaves out flows below 0.05 %.</p>"
     )
 
 
-def _storage_row(result: ResultLike, unit: str, capacity_j: float) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """Energies of one storage unit [J]; NaN where the run did not keep the signal."""
+
+    capacity_j: float
+    out_j: float
+    in_j: float
+    losses_j: tuple[float, float]
+
+    @classmethod
+    def of(cls, result: ResultLike, unit: str) -> _Work:
+        power = Reader(result, f"storage.{unit}.power_w")
+        losses = [Reader(result, f"storage.{unit}.{part}_loss_w") for part in ("cell", "converter")]
+        out_j, in_j = (power.integral(+1), power.integral(-1)) if power else (math.nan, math.nan)
+        cells_j, converter_j = (loss.integral() if loss else math.nan for loss in losses)
+        capacity_j = nominal_energy_j(result.scenario.model.storage[unit]) or math.nan
+        return cls(capacity_j, out_j, in_j, (cells_j, converter_j))
+
+
+def _storage_row(result: ResultLike, unit: str, work: _Work, factor: float) -> list[str]:
     power = Reader(result, f"storage.{unit}.power_w")
     soc = Reader(result, f"storage.{unit}.soc")
-    losses = [Reader(result, f"storage.{unit}.{part}_loss_w") for part in ("cell", "converter")]
-    out_j, in_j = (power.integral(+1), power.integral(-1)) if power else (math.nan, math.nan)
     low, high = power.extremes() if power else (math.nan, math.nan)
     least, most = (100 * x for x in soc.extremes()) if soc else (math.nan, math.nan)
     end = 100 * float(soc.levels[0].mean[-1]) if soc else math.nan
     return [
         unit,
-        quantity(capacity_j, "J"),
-        quantity(out_j, "J"),
-        quantity(in_j, "J"),
-        number((out_j + in_j) / 2 / capacity_j, 3),
-        f"{least:.2f}–{most:.2f} %" if soc else "–",
+        number(work.capacity_j * factor),
+        number(work.out_j * factor),
+        number(work.in_j * factor),
+        number((work.out_j + work.in_j) / 2 / work.capacity_j, 3),
+        decimals(least, most, 2, "%") if soc else "–",
         f"{end:.2f} %" if soc else "–",
         f"{quantity(max(high, 0.0), 'W', digits=3)} / {quantity(max(-low, 0.0), 'W', digits=3)}",
-        " + ".join(quantity(loss.integral(), "J", digits=3) if loss else "–" for loss in losses),
+        " + ".join(number(loss_j * factor, 3) for loss_j in work.losses_j),
     ]
 
 
 def storage_table(result: ResultLike) -> str:
     """What each storage unit did: throughput, cycles, range of the state of charge, peaks, losses."""
     units = storage_units(signal_names(result))
+    if not units and result.scenario.model.storage and not result.envelopes:
+        return "<p>Not recorded.</p>"
     if not units:
         return "<p>The site has no storage.</p>"
-    head = "Unit|Nominal energy|Delivered|Absorbed|Full cycles|SoC range|SoC at end|Peak out / in"
-    head += "|Loss: cells + converter"
-    rows = []
-    for unit in units:
-        capacity_j = nominal_energy_j(result.scenario.model.storage[unit]) or math.nan
-        rows.append([text(cell) for cell in _storage_row(result, unit, capacity_j)])
+    works = {unit: _Work.of(result, unit) for unit in units}
+    factor, energy = energy_scaling(
+        size for w in works.values() for size in (w.capacity_j, w.out_j, w.in_j, *w.losses_j)
+    )
+    head = f"Unit|Nominal energy ({energy})|Delivered ({energy})|Absorbed ({energy})|Full cycles|SoC range"
+    head += f"|SoC at end|Peak out / in|Loss: cells + converter ({energy})"
+    rows = [[text(cell) for cell in _storage_row(result, unit, work, factor)] for unit, work in works.items()]
     hint = (
         '<p class="hint">Energies at the terminals of the converter. Full cycles: equivalent, half the '
         "throughput over the nominal energy.</p>"

@@ -12,11 +12,15 @@ from wattkeel.report.interface import Array
 from wattkeel.report.markup import LONG_RUN_S, text
 from wattkeel.report.panels import Panel
 from wattkeel.report.series import Band
-from wattkeel.report.spectrum import BANDS, Spectrum
+from wattkeel.report.spectrum import BANDS, Reach, Spectrum
 
 #: Most buckets that a still chart draws.
 POINTS = 560
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 900.0, 62.0, 12.0, 20.0, 34.0
+#: Width of a letter, generously; a label is placed before its width is known.
+LETTER = 6.6
+#: How far beyond the reach of measured inputs the axis of a spectrum goes, so that the mark stands inside.
+BEYOND = 1.3
 
 
 def ticks(low: float, high: float, count: int) -> list[float]:
@@ -57,10 +61,15 @@ class _Frame:
         for value, words in y_marks:
             y = float(self.at_y(value))
             parts.append(f'<path class="grid" d="M{LEFT:g},{y:.1f}H{WIDTH - RIGHT:g}"/>')
-            parts.append(f'<text x="{LEFT - 6:g}" y="{y + 4:.1f}" text-anchor="end">{words}</text>')
+            if y < base - 7:  # in the corner it would touch the first label below
+                parts.append(f'<text x="{LEFT - 6:g}" y="{y + 4:.1f}" text-anchor="end">{words}</text>')
+        free = -math.inf  # right end of the last label: the next is left out where it would touch it
         for value, words in x_marks:
-            x = float(self.at_x(value))
+            x, half = float(self.at_x(value)), LETTER * len(words) / 2.0
             parts.append(f'<path class="grid" d="M{x:.1f},{TOP:g}V{base:g}"/>')
+            if x - half < free + LETTER:
+                continue
+            free, x = x + half, min(x, WIDTH - half)
             parts.append(f'<text x="{x:.1f}" y="{base + 14:g}" text-anchor="middle">{words}</text>')
         parts.append(
             f'<text x="{WIDTH - RIGHT:g}" y="{self.height - 4:g}" text-anchor="end">{text(x_name)}</text>'
@@ -125,7 +134,37 @@ def _decades(low: float, high: float) -> list[tuple[float, str]]:
     return [(float(k), f"{10.0**k:g}") for k in range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)]
 
 
-def spectrum_svg(spectra: Sequence[tuple[str, int, Spectrum]], factor: float, unit: str) -> str:
+def _zone_svg(frame: _Frame, index: int, first_hz: float, last_hz: float, name: str) -> str:
+    """A named band behind the curves; its label stays inside the chart."""
+    at = (float(frame.at_x(math.log10(hz))) for hz in (first_hz, last_hz))
+    x0, x1 = (min(max(x, LEFT), WIDTH - RIGHT) for x in at)
+    if x1 <= x0:
+        return ""
+    words = f"{first_hz:g}–{last_hz:g} Hz {name}"
+    fits = x0 + 3 + LETTER * len(words) < WIDTH - RIGHT
+    x, anchor = (x0 + 3, "start") if fits else (WIDTH - RIGHT - 3, "end")
+    return (
+        f'<rect class="zone" x="{x0:.1f}" y="{TOP:g}" width="{x1 - x0:.1f}" '
+        f'height="{frame.height - TOP - BOTTOM:g}"/>'
+        f'<text class="dim" x="{x:.1f}" y="{TOP + 11 + 12 * index:g}" text-anchor="{anchor}">{words}</text>'
+    )
+
+
+def _reach_svg(frame: _Frame, measured: Reach) -> str:
+    """A line where the measured inputs end, with the reason."""
+    x = float(frame.at_x(math.log10(measured.limit_hz)))
+    if not LEFT <= x <= WIDTH - RIGHT:
+        return ""
+    return (
+        f'<path class="reach" d="M{x:.1f},{TOP:g}V{frame.height - BOTTOM:g}"/>'
+        f'<text class="dim" x="{x - 4:.1f}" y="{frame.height - BOTTOM - 6:g}" text-anchor="end">'
+        f"{text(measured.why)}</text>"
+    )
+
+
+def spectrum_svg(
+    spectra: Sequence[tuple[str, int, Spectrum]], factor: float, unit: str, measured: Reach | None = None
+) -> str:
     """Spectra on log axes, with the named bands; each spectrum is (name, colour, spectrum)."""
     log: Callable[[Array], Array] = np.log10
     curves = [(name, colour, *spectrum.shown(500)) for name, colour, spectrum in spectra]
@@ -133,23 +172,13 @@ def spectrum_svg(spectra: Sequence[tuple[str, int, Spectrum]], factor: float, un
     if not top > 0:
         return ""
     high = math.log10(top) + 0.2
-    frame = _Frame(
-        270.0,
-        (min(math.log10(f[0]) for *_, f, _ in curves), max(math.log10(f[-1]) for *_, f, _ in curves)),
-        (high - 6.0, high),
-    )
-    parts = []
-    for index, (first, last, name) in enumerate(BANDS):
-        x0, x1 = (float(np.clip(frame.at_x(math.log10(f)), LEFT, WIDTH - RIGHT)) for f in (first, last))
-        if x1 > x0 and index < 2:
-            parts.append(
-                f'<rect class="zone" x="{x0:.1f}" y="{TOP:g}" width="{x1 - x0:.1f}" '
-                f'height="{270 - TOP - BOTTOM:g}"/>'
-            )
-            parts.append(
-                f'<text class="dim" x="{x0 + 3:.1f}" '
-                f'y="{TOP + 11 + 12 * index:g}">{first:g}–{last:g} Hz {name}</text>'
-            )
+    lowest, highest = min(float(f[0]) for *_, f, _ in curves), max(float(f[-1]) for *_, f, _ in curves)
+    if measured is not None and highest <= measured.limit_hz * (1.0 + 1e-9):
+        highest = max(highest, BEYOND * measured.limit_hz)
+    frame = _Frame(270.0, (math.log10(lowest), math.log10(highest)), (high - 6.0, high))
+    parts = [_zone_svg(frame, index, *band) for index, band in enumerate(BANDS[:2])]
+    if measured is not None:
+        parts.append(_reach_svg(frame, measured))
     for _, colour, frequency_hz, amplitude in curves:
         y = np.maximum(log(np.maximum(factor * amplitude, 1e-300)), frame.y[0])
         points = _points(frame.at_x(log(frequency_hz)), frame.at_y(y))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wattkeel.report.interface import ResultLike
 from wattkeel.report.markup import duration, quantity, span, text
-from wattkeel.report.outcome import VARIATION_S, power_figures
+from wattkeel.report.outcome import VARIATION_S, found_troubles, not_recorded, power_figures
 from wattkeel.report.series import Reader
 from wattkeel.report.still import sparkline
 
@@ -28,6 +28,7 @@ def summary_html(result: ResultLike) -> str:
     title = str(getattr(result.scenario.model, "title", "") or "wattkeel run")
     state = "" if result.complete else " (incomplete)"
     rows = [("Recorded", duration(result.ticks * result.tick_s) + state)]
+    rows += [(trouble.name, trouble.amount) for trouble in found_troubles(result)]
     for label, name in (("Site load", "site.load_power_w"), ("Grid import", "poi.power_w")):
         figures = power_figures(result, name)
         if figures is not None:
@@ -36,13 +37,16 @@ def summary_html(result: ResultLike) -> str:
             rows.append(
                 (label, f"{shown}, mean {quantity(figures.mean_w, 'W')}, {change} in {VARIATION_S:g} s")
             )
-    rows.append(("Energy", quantity(result.ledger.through_j, "J")))
+    through_j = result.ledger.through_j
+    rows.append(("Energy", quantity(through_j, "J") if result.ledger.recorded else "not recorded"))
     verdicts = [finding.verdict for finding in result.findings]
     counted = (
         f"{verdicts.count(verdict)} {verdict.replace('_', ' ')}" for verdict in dict.fromkeys(verdicts)
     )
-    rows.append(("Rules", ", ".join(counted) or "none checked"))
-    rows.append(("Events", str(len(result.events))))
+    rules = "not recorded" if not_recorded(result, "findings.json") else "none checked"
+    rows.append(("Rules", ", ".join(counted) or rules))
+    lost = not_recorded(result, "events.json")
+    rows.append(("Events", "not recorded" if lost else str(sum(result.event_counts.values()))))
     cells = "".join(
         f'<tr><th style="text-align:left">{text(label)}</th><td '
         f'style="text-align:left">{text(value)}</td></tr>'

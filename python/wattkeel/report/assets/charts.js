@@ -85,7 +85,8 @@ const Charts = (() => {
           { ...axis, grid, size: 24, gap: 4, space: 90, incrs: long ? SHORT_STEPS.filter((s) => s < 1).concat(LONG_STEPS) : SHORT_STEPS,
             values: (_, splits, __, ___, step) => splits.map((t) => clock(t, decimals(step), long) + (long ? "" : " s")) },
           { ...axis, grid, size: AXIS_WIDTH, gap: 6, space: 30, incrs: SHORT_STEPS,
-            values: (_, splits, __, ___, step) => splits.map((v) => minus((v || 0).toFixed(decimals(step)))) },
+            // A label in the lower corner would touch the first label of the time.
+            values: (plot, splits, __, ___, step) => splits.map((v) => (v !== null && plot.valToPos(v, "y") > plot.bbox.height / (devicePixelRatio || 1) - 7 ? "" : minus((v || 0).toFixed(decimals(step))))) },
         ],
         cursor: {
           y: false, points: { show: false }, drag: { x: true, y: false, setScale: false, uni: 4 },

@@ -4,7 +4,7 @@ const SpectrumChart = (() => {
   const DECADES = 5;
 
   function build(data, place) {
-    const { unit, curves, bands } = data;
+    const { unit, curves, bands, reach } = data;
     if (!curves.length) return null;
     const head = document.createElement("div"), box = document.createElement("div");
     box.className = "panel";
@@ -37,6 +37,17 @@ const SpectrumChart = (() => {
       return found;
     };
 
+    // Label 1, 2 and 5 of each decade where there is room for them, else only 1, else every other decade.
+    const labelled = (plot, splits) => {
+      const room = new Set(), width = (v) => 7 * `${plain(v)} Hz`.length + 10;
+      for (const wanted of [[1], [2, 5]]) for (const at of splits) {
+        if (!wanted.includes(Math.round(at / 10 ** Math.floor(Math.log10(at) + 1e-9)))) continue;
+        const x = plot.valToPos(at, "x"), near = [...room].some((v) => Math.abs(plot.valToPos(v, "x") - x) < (width(v) + width(at)) / 2);
+        if (!near) room.add(at);
+      }
+      return splits.map((v) => (room.has(v) ? `${plain(v)} Hz` : ""));
+    };
+
     function zones(plot) {
       const { ctx } = plot, { left, top: y, width, height } = plot.bbox, ratio = devicePixelRatio || 1;
       ctx.save();
@@ -50,19 +61,33 @@ const SpectrumChart = (() => {
         ctx.globalAlpha = wide ? 0.05 : 0.12;
         ctx.fillRect(x0, y, x1 - x0, height);
         ctx.globalAlpha = 1;
-        ctx.textAlign = wide ? "right" : "left";
-        const label = `${low}\u2013${high} Hz ${name}`;
-        ctx.fillText(label, wide ? x1 - 5 * ratio : x0 + 4 * ratio, y + (4 + (wide ? 0 : 14 * index)) * ratio);
+        const label = `${low}\u2013${high} Hz ${name}`, length = ctx.measureText(label).width;
+        if (x1 <= left || x0 >= left + width) return;
+        // The label begins (or ends) with its band, but stays inside the chart.
+        const start = wide ? x1 - 5 * ratio - length : x0 + 4 * ratio;
+        ctx.textAlign = "left";
+        const at = Math.max(left + 4 * ratio, Math.min(start, left + width - length - 4 * ratio));
+        ctx.fillText(label, at, y + (4 + (wide ? 28 : 14 * index)) * ratio);
       });
+      if (reach) {
+        const x = plot.valToPos(reach.hz, "x", true);
+        ctx.strokeStyle = ctx.fillStyle = Charts.colour("--fail");
+        ctx.setLineDash([5 * ratio, 3 * ratio]);
+        ctx.beginPath(); ctx.moveTo(x, y); ctx.lineTo(x, y + height); ctx.stroke();
+        ctx.textAlign = "left";
+        ctx.textBaseline = "bottom";
+        const start = x - 5 * ratio - ctx.measureText(reach.why).width;
+        ctx.fillText(reach.why, Math.max(left + 4 * ratio, start), y + height - 4 * ratio);
+      }
       ctx.restore();
     }
 
     const plot = new uPlot({
       width: Math.max(320, box.clientWidth), height: 280, legend: { show: false }, padding: [6, 14, 0, 0],
       series: [{}, ...curves.map((curve) => ({ stroke: () => Charts.colour(`--c${curve.colour}`), width: 1.25, spanGaps: true, points: { show: false } }))],
-      scales: { x: { time: false, distr: 3, range: (_, low, high) => [low, high] }, y: { distr: 3, range: () => [top * 10 ** -DECADES, top * 5] } },
+      scales: { x: { time: false, distr: 3, range: (_, low, high) => [low, reach && high <= reach.hz * 1.000001 && high > reach.hz / 2 ? Math.max(high, 1.3 * reach.hz) : high] }, y: { distr: 3, range: () => [top * 10 ** -DECADES, top * 5] } },
       axes: [
-        { ...axis, grid, size: 24, gap: 4, space: 50, splits: steps([1, 2, 5]), filter: (_, splits) => splits, values: (_, splits) => splits.map((v) => (v === null ? "" : `${plain(v)} Hz`)) },
+        { ...axis, grid, size: 24, gap: 4, space: 50, splits: steps([1, 2, 5]), filter: (_, splits) => splits, values: (plot, splits) => labelled(plot, splits) },
         { ...axis, grid, size: 68, gap: 6, space: 20, splits: steps([1]), filter: (_, splits) => splits, values: (_, splits) => splits.map(plain) },
       ],
       cursor: { y: false, points: { show: false }, drag: { x: true, y: false } },
