@@ -47,7 +47,7 @@ def lay_over(normaliser: Normaliser, tree: Tree, overrides: Overrides) -> Tree:
         given: Any = value
         for step in reversed(steps):
             given = {step: given}
-        part = Normaliser(Path.cwd(), partial=True, known=_with_kinds(tree))
+        part = Normaliser(Path.cwd(), partial=True, known=tree)
         try:
             canonical = part.root(given)
         except RecursionError:
@@ -69,18 +69,6 @@ def _pairs(normaliser: Normaliser, overrides: Overrides) -> list[tuple[list[str]
         except ScenarioError as error:
             normaliser.faults += error.faults
     return pairs
-
-
-def _with_kinds(tree: Tree) -> Tree:
-    """Add to storage units the kind that their preset gives, which decides where their keys belong."""
-    units = {}
-    for name, unit in tree.get("storage", {}).items():
-        try:
-            kind = read_preset("storage", unit["preset"]).values.get("kind") if "preset" in unit else None
-        except LookupError:  # told when the presets are laid under
-            kind = None
-        units[name] = ({"kind": kind} if kind else {}) | unit
-    return tree | ({"storage": units} if units else {})
 
 
 def _merge(under: Tree, over: Tree, place: str, normaliser: Normaliser) -> Tree:

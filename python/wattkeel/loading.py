@@ -84,14 +84,19 @@ def bus_load_w(scenario: Scenario, inlet: Mapping[str, float]) -> float:
     return bus_w
 
 
+def peak_gpu_w(scenario: Scenario, rack: models.Rack) -> float:
+    """Steady maximum of the power of one GPU of a population, W."""
+    smoothed = _smoothing(rack, scenario)
+    peak_w = max(smoothed(demand_w) for _, demand_w in demand_levels(scenario, rack))
+    return max(peak_w, scenario.model.gpu[rack.gpu].idle_power_w)
+
+
 def peak_load_w(scenario: Scenario) -> float:
     """Load of the site bus when all racks draw their steady maximum at once, W."""
-    inlet = {}
-    for name, rack in scenario.model.rack.items():
-        smoothed = _smoothing(rack, scenario)
-        peak_w = max(smoothed(demand_w) for _, demand_w in demand_levels(scenario, rack))
-        inlet[name] = inlet_w(scenario, rack, max(peak_w, scenario.model.gpu[rack.gpu].idle_power_w))
-    return bus_load_w(scenario, inlet)
+    racks = scenario.model.rack
+    return bus_load_w(
+        scenario, {name: inlet_w(scenario, rack, peak_gpu_w(scenario, rack)) for name, rack in racks.items()}
+    )
 
 
 def mean_import_w(scenario: Scenario) -> float:

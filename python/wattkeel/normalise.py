@@ -20,6 +20,7 @@ from pydantic.fields import FieldInfo
 
 from wattkeel._generated.models import MODELS, Parameters, ScenarioModel
 from wattkeel.errors import Fault, shorten
+from wattkeel.presets.catalogue import read_preset
 from wattkeel.units import SUFFIXES, UNITS, UnitError, convert, parse_quantity, split_name, suffixes_for
 
 __all__ = ["SECTIONS", "Normaliser", "Tree", "field_type", "field_unit", "near", "nested_model"]
@@ -237,7 +238,8 @@ class Normaliser:
         unit = self.known
         for step in place.split("."):
             unit = unit.get(step, {}) if isinstance(unit, dict) else {}
-        kind = raw.get("kind", unit.get("kind"))
+        known = (raw.get("kind"), unit.get("kind"), _preset_kind(raw), _preset_kind(unit))
+        kind = next((kind for kind in known if kind is not None), None)
         if kind not in ("battery", "supercapacitor"):
             kind = "supercapacitor" if "supercapacitor" in raw or "supercapacitor" in unit else "battery"
         parts = [part for part in (str(kind), "converter") if self._is_key(MODELS[part.capitalize()], key)]
@@ -432,6 +434,15 @@ class Normaliser:
         if not text:
             return ""
         return os.path.abspath(self.base_dir / Path(os.path.expanduser(text)))
+
+
+def _preset_kind(unit: Mapping[Any, Any]) -> object:
+    """Kind that the preset of a storage unit gives; None without one that is known."""
+    name = unit.get("preset")
+    try:
+        return read_preset("storage", name).values.get("kind") if isinstance(name, str) else None
+    except LookupError:  # told when the presets are laid under
+        return None
 
 
 def _is_path(text: str) -> bool:

@@ -168,7 +168,7 @@ def _resolve(
     faults = [*normaliser.faults, *(_as_written(normaliser, fault) for fault in judge.faults)]
     if faults:
         raise ScenarioError(faults)
-    return Scenario(
+    scenario = Scenario(
         model=model,
         base_dir=normaliser.base_dir,
         source=source,
@@ -176,6 +176,11 @@ def _resolve(
         warnings=[*warnings, *judge.warnings],
         tree=tree,
     )
+    # Loads numpy, which the tables alone do not need.
+    from wattkeel.cautions import cautions
+
+    scenario.warnings.extend(cautions(scenario))
+    return scenario
 
 
 def _as_written(normaliser: Normaliser, fault: Fault) -> Fault:

@@ -99,6 +99,13 @@ def _judge(model: ScenarioModel, place: str, trace: Trace, judge: Judge) -> None
     section, _, name = place.partition(".")
     use = model.workload[name] if section == "workload" else model.generation[name]
     judge.warnings += [f"{place}.trace: {warning}" for warning in trace.warnings]
+    lowest_w = float(trace.power_w.min())
+    if lowest_w < 0.0:
+        held = "a GPU draws" if section == "workload" else "a plant delivers"
+        judge.warnings.append(
+            f"{place}.trace: values down to {format_quantity(lowest_w, 'W')}: {held} no less than 0 W, "
+            "so they count as 0; check the sign and the offset of the meter"
+        )
     if use.trace_start_s >= trace.length_s:
         message = f"lies past the end of the trace, which lasts {format_quantity(trace.length_s, 's')}"
         judge.fault([f"{place}.trace_start_s"], use.trace_start_s, message, "start earlier")

@@ -125,7 +125,7 @@ def _finished(names: tuple[str, ...], samples: pairing.Samples, sha256: str, not
     sampling.warn_of_copies(names, power_w, notes)
     negative = int((power_w < 0.0).sum())
     if negative:
-        notes.warn(f"{counted(negative, 'value')} below zero, the lowest {power_w.min():.6g} W: kept")
+        notes.warn(f"{counted(negative, 'value')} below zero, the lowest {power_w.min():.6g} W")
     time_s.setflags(write=False)
     power_w.setflags(write=False)
     return Trace(

@@ -1,0 +1,213 @@
+"""What a valid scenario allows but hardly means: a lost factor, a coarse tick, a rule not judged.
+
+Nothing here stops a run. Every caution names a place, its value, and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from wattkeel import lowering
+from wattkeel._generated.models import Battery, Converter, Rack, Workload
+from wattkeel.loading import is_bypassed, peak_gpu_w, peak_load_w
+from wattkeel.units import format_quantity
+
+if TYPE_CHECKING:
+    from wattkeel.scenario import Scenario
+
+__all__ = ["cautions"]
+
+# Peak of a GPU over its rated power: above short overshoots (edp_factor), below two GPUs in one column.
+_GPU_PEAK_SHARE = 1.5
+# Ticks in an iteration, and in the average of a shelf store, below which their course is lost.
+_TICKS_PER_PERIOD = 10.0
+_TICKS_PER_AVERAGE = 5.0
+# Time constants of a converter that a tick may last: beyond, its answer lies within one tick.
+_LAGS_PER_TICK = 2.0
+# Power of a battery over its energy, per hour: well above the 1C of cells for storage, so a slip of units.
+_MOST_C = 20.0
+_ROUNDING = 1e-9
+_HOUR_S = 3600.0
+_WINDOWED = ("ramp", "power_variation")
+
+
+def cautions(scenario: Scenario) -> list[str]:
+    """Find what is allowed but deserves a second look.
+
+    Parameters
+    ----------
+    scenario
+        Scenario that has passed all checks, with its traces.
+
+    Returns
+    -------
+    list of str
+        Place, value, what is odd about it, and what to do.
+    """
+    return [
+        *_traces(scenario),
+        *_ticks(scenario),
+        *_psus(scenario),
+        *_storage(scenario),
+        *_control(scenario),
+        *_compliance(scenario),
+    ]
+
+
+def _traces(scenario: Scenario) -> Iterator[str]:
+    """Tell of traces that measure more than the GPUs they are said to measure."""
+    model = scenario.model
+    told = set()
+    for rack in model.rack.values():
+        job, gpu = model.workload[rack.workload], model.gpu[rack.gpu]
+        if job.kind != "trace" or is_bypassed(job) or (rack.workload, rack.gpu) in told:
+            continue
+        told.add((rack.workload, rack.gpu))
+        peak_w = float(scenario.traces[f"workload.{rack.workload}"].power_w.max()) / job.trace_gpus
+        if peak_w > _GPU_PEAK_SHARE * gpu.rated_power_w:
+            yield (
+                f"workload.{rack.workload}.trace_gpus: {job.trace_gpus:g} makes "
+                f"{format_quantity(peak_w, 'W')} per GPU at the peak of the trace, more than "
+                f"{_GPU_PEAK_SHARE:g} times the {format_quantity(gpu.rated_power_w, 'W')} of gpu.{rack.gpu}; "
+                "give the GPUs that one column measures"
+            )
+
+
+def _ticks(scenario: Scenario) -> Iterator[str]:
+    """Tell of what a tick is too coarse for."""
+    model = scenario.model
+    tick_s = model.simulation.tick_s
+    for name, job in model.workload.items():
+        yield from _job_ticks(f"workload.{name}", job, tick_s)
+    for name, rack in model.rack.items():
+        store = rack.store_energy_j > 0.0 and rack.store_power_w > 0.0
+        if store and _exceeds(tick_s, rack.store_average_s / _TICKS_PER_AVERAGE):
+            place = f"rack.{name}.store_average_s"
+            yield _coarse(place, rack.store_average_s, tick_s, rack.store_average_s / _TICKS_PER_AVERAGE)
+    for name, unit in model.storage.items():
+        lag_s = unit.converter.time_constant_s if unit.converter else 0.0
+        if lag_s > 0.0 and _exceeds(tick_s, _LAGS_PER_TICK * lag_s):
+            place = f"storage.{name}.converter.time_constant_s"
+            yield _coarse(place, lag_s, tick_s, _LAGS_PER_TICK * lag_s)
+
+
+def _job_ticks(place: str, job: Workload, tick_s: float) -> Iterator[str]:
+    if job.kind != "training":
+        return
+    if _exceeds(tick_s, job.period_s / _TICKS_PER_PERIOD):
+        yield _coarse(f"{place}.period_s", job.period_s, tick_s, job.period_s / _TICKS_PER_PERIOD)
+    if job.edge_s > 0.0 and _exceeds(tick_s, job.edge_s):
+        yield _coarse(f"{place}.edge_s", job.edge_s, tick_s, job.edge_s)
+
+
+def _exceeds(value: float, limit: float) -> bool:
+    return value > limit * (1.0 + _ROUNDING)
+
+
+def _coarse(place: str, time_s: float, tick_s: float, needed_s: float) -> str:
+    return (
+        f"{place}: {format_quantity(time_s, 's')} is not resolved by a tick of "
+        f"{format_quantity(tick_s, 's')}; set simulation.tick to {format_quantity(needed_s, 's')} or less"
+    )
+
+
+def _psus(scenario: Scenario) -> Iterator[str]:
+    model = scenario.model
+    for name, rack in model.rack.items():
+        if rack.psu_rated_w <= 0.0 or is_bypassed(model.workload[rack.workload]):
+            continue
+        largest_w = _rack_peak_w(scenario, rack)
+        if _exceeds(largest_w, rack.psu_rated_w):
+            yield (
+                f"rack.{name}.psu_rated_w: {format_quantity(rack.psu_rated_w, 'W')} is below the largest "
+                f"load of a rack, {format_quantity(largest_w, 'W')}; give the rating of all its PSUs together"
+            )
+
+
+def _rack_peak_w(scenario: Scenario, rack: Rack) -> float:
+    return lowering.rack_load_w(rack, scenario.model.gpu[rack.gpu], peak_gpu_w(scenario, rack))
+
+
+def _storage(scenario: Scenario) -> Iterator[str]:
+    """Tell of converters that do not fit their cells, their site or themselves."""
+    site_w = peak_load_w(scenario) if scenario.model.storage else 0.0
+    for name, unit in scenario.model.storage.items():
+        place = f"storage.{name}.converter"
+        if unit.converter is None:  # not in a valid scenario
+            continue
+        if unit.kind == "battery" and unit.battery is not None:
+            yield from _c_rate(place, unit.converter, unit.battery)
+        yield from _converter(place, unit.converter, site_w)
+
+
+def _c_rate(place: str, converter: Converter, cells: Battery) -> Iterator[str]:
+    string_wh = cells.cells_series * cells.cell_capacity_ah * cells.cell_voltage_v
+    energy_j = cells.energy_j or cells.strings * string_wh * _HOUR_S
+    rate = converter.rated_power_w * _HOUR_S / energy_j
+    if _exceeds(rate, _MOST_C):
+        yield (
+            f"{place}.rated_power_w: {format_quantity(converter.rated_power_w, 'W')} on cells of "
+            f"{format_quantity(energy_j, 'J')} is {rate:.3g}C, more than {_MOST_C:g}C; check both units"
+        )
+
+
+def _converter(place: str, converter: Converter, site_w: float) -> Iterator[str]:
+    rated_w, apparent_va = converter.rated_power_w, converter.apparent_power_va
+    standby_w = converter.loss_a * rated_w
+    if _exceeds(standby_w, site_w):
+        yield (
+            f"{place}.loss_a: {converter.loss_a:g} of {format_quantity(rated_w, 'W')} loses "
+            f"{format_quantity(standby_w, 'W')} at standstill, more than the largest load of the site, "
+            f"{format_quantity(site_w, 'W')}; check rated_power"
+        )
+    if apparent_va > 0.0 and _exceeds(rated_w, apparent_va):
+        yield (
+            f"{place}.apparent_power_va: {format_quantity(apparent_va, 'VA')} is below rated_power, "
+            f"{format_quantity(rated_w, 'W')}, which is never reached; raise it or lower rated_power"
+        )
+
+
+def _control(scenario: Scenario) -> Iterator[str]:
+    model = scenario.model
+    control = model.control
+    if model.storage and control.target == "fixed" and control.target_power_w == 0.0:
+        yield (
+            "control.target_power_w: 0 W is held by target fixed: storage is to carry the whole site; "
+            'give target_power, or write target = "follow"'
+        )
+    if control.soc_gain_w > 0.0 and not any(unit.role == "slow" for unit in model.storage.values()):
+        yield (
+            f"control.soc_gain_w: {format_quantity(control.soc_gain_w, 'W')} brings back slow units and "
+            "there is none; remove it, or use fast_soc_gain"
+        )
+    if _exceeds(control.measurement_delay_s, model.simulation.duration_s):
+        yield (
+            f"control.measurement_delay_s: {format_quantity(control.measurement_delay_s, 's')} is longer "
+            f"than the run, {format_quantity(model.simulation.duration_s, 's')}; shorten it, or lengthen "
+            "the run"
+        )
+
+
+def _compliance(scenario: Scenario) -> Iterator[str]:
+    """Tell of rules for which the run is too short; those of profiles say so in their findings."""
+    compliance, clock = scenario.model.compliance, scenario.model.simulation
+    settle, run = format_quantity(compliance.settle_s, "s"), format_quantity(clock.duration_s, "s")
+    if not (compliance.rule or compliance.profiles):
+        return
+    if compliance.settle_s >= clock.duration_s:
+        yield (
+            f"compliance.settle_s: {settle} is not shorter than the run, {run}: no rule will be evaluated; "
+            "shorten it or lengthen the run"
+        )
+        return
+    for index, rule in enumerate(compliance.rule):
+        # A closed window has a sample at both ends.
+        needed_s = compliance.settle_s + rule.window_s + clock.tick_s
+        if rule.kind in _WINDOWED and _exceeds(needed_s, clock.duration_s):
+            after = f" after {settle} of settling" if compliance.settle_s > 0.0 else ""
+            yield (
+                f"compliance.rule[{index}].window_s: {format_quantity(rule.window_s, 's')}{after} does not "
+                f"fit into the run, {run}: rule {rule.name!r} will not be evaluated; "
+                "shorten it or lengthen the run"
+            )
