@@ -1,8 +1,8 @@
 """`site`: all stages of one site in their fixed order, tick by tick.
 
 This is the whole engine as readable Python. Order of a tick: events, workload, gpu, rack, distribution,
-cooling, generation, control, storage, grid, record. Power goes up this order; what comes down (commands,
-caps, SoC seen by the control) is that of the tick before.
+cooling, generation, control, storage, grid, record. Power goes up this order. What comes down against it
+is one tick old: the SoC that the control sees, commands and caps from outside.
 """
 
 from __future__ import annotations
