@@ -3,13 +3,15 @@
 // Arrays of a run are ticks x lanes, row by row.
 #pragma once
 
+#include "battery.hpp"
 #include "control.hpp"
+#include "converter.hpp"
 #include "cooling.hpp"
 #include "distribution.hpp"
 #include "gpu.hpp"
 #include "grid.hpp"
 #include "rack.hpp"
-#include "storage.hpp"
+#include "supercapacitor.hpp"
 #include "workload.hpp"
 
 namespace wattkeel::WATTKEEL_ISA_NAMESPACE {

@@ -2,14 +2,16 @@
 // All stages of one site in their fixed order, tick by tick. Specification: prototype/site.py.
 #pragma once
 
+#include "battery.hpp"
 #include "control.hpp"
+#include "converter.hpp"
 #include "cooling.hpp"
 #include "distribution.hpp"
 #include "gpu.hpp"
 #include "grid.hpp"
 #include "rack.hpp"
 #include "record.hpp"
-#include "storage.hpp"
+#include "supercapacitor.hpp"
 #include "wattkeel/site.hpp"
 #include "workload.hpp"
 

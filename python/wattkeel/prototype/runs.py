@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from wattkeel.prototype._jit import kernel
+from wattkeel.prototype.battery import battery_step
 from wattkeel.prototype.control import control_step, measured_load
+from wattkeel.prototype.converter import converter_dc, converter_response
 from wattkeel.prototype.cooling import cooling_step
 from wattkeel.prototype.distribution import distribution_step
 from wattkeel.prototype.gpu import gpu_power
 from wattkeel.prototype.grid import grid_events, grid_step
 from wattkeel.prototype.rack import rack_load, rack_psu, rack_store
-from wattkeel.prototype.storage import battery_step, converter_dc, converter_response, supercapacitor_step
+from wattkeel.prototype.supercapacitor import supercapacitor_step
 from wattkeel.prototype.workload import job_step, workload_demand, workload_offset
 
 

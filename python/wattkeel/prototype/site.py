@@ -8,7 +8,15 @@ is one tick old: the SoC that the control sees, commands and caps from outside.
 from __future__ import annotations
 
 from wattkeel.prototype._jit import kernel
+from wattkeel.prototype.battery import battery_step
 from wattkeel.prototype.control import control_step, measured_load
+from wattkeel.prototype.converter import (
+    converter_ac,
+    converter_asked,
+    converter_dc,
+    converter_reactive,
+    converter_response,
+)
 from wattkeel.prototype.cooling import cooling_step
 from wattkeel.prototype.distribution import distribution_step
 from wattkeel.prototype.gpu import gpu_power
@@ -16,15 +24,7 @@ from wattkeel.prototype.grid import grid_events, grid_step
 from wattkeel.prototype.numeric import lane_sum, snapped_sum
 from wattkeel.prototype.rack import rack_load, rack_psu, rack_store
 from wattkeel.prototype.record import record_tick
-from wattkeel.prototype.storage import (
-    battery_step,
-    converter_ac,
-    converter_asked,
-    converter_dc,
-    converter_reactive,
-    converter_response,
-    supercapacitor_step,
-)
+from wattkeel.prototype.supercapacitor import supercapacitor_step
 from wattkeel.prototype.workload import (
     job_step,
     trace_demand,
