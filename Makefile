@@ -40,7 +40,7 @@ SOURCES := $(shell find python cpp cmake examples CMakeLists.txt pyproject.toml 
 	-not -path '*/__pycache__/*' -not -path 'cpp/tests/*' -not -name '*.so' | sort)
 CPP_FILES = $(shell find cpp -name '*.hpp' -o -name '*.cpp')
 
-.PHONY: help run install dev test test-all lint test-cpp test-py bench docs format generate
+.PHONY: help run install dev test test-all lint test-cpp test-py bench peers docs format generate
 .PHONY: clean distclean FORCE
 .DELETE_ON_ERROR:
 
@@ -48,6 +48,7 @@ help:
 	@echo 'make run        build, install into .venv, simulate $(EXAMPLE)'
 	@echo 'make test       lint, C++ tests under sanitizers, Python tests without the slow ones'
 	@echo 'make test-all   the same with the slow ones'
+	@echo 'make peers      other simulators for make bench to compare with: simses, PyBaMM, PySAM'
 	@echo 'make bench      measure; docs: build the documentation; lint, format: check, mend the form'
 	@echo 'make generate   write what follows from python/wattkeel/spec anew'
 	@echo 'make clean      remove build products; distclean: the environment in .venv too'
@@ -104,6 +105,10 @@ run: install
 # Each benchmark asserts its answer; the figures go to build/bench.json.
 bench: dev
 	$(BIN)/python bench/run.py --json build/bench.json $(BENCH_ARGS)
+
+# Other simulators that `make bench` then sets beside wattkeel, each in an environment of its own.
+peers: $(STAMPS)/venv
+	$(BIN)/python bench/peers/install.py
 
 # ---- what a change must pass
 

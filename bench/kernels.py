@@ -42,6 +42,7 @@ class Case:
     arguments: Callable[[], list[Any]]
     unit: str = "ns/lane-tick"
     calls: int = CALLS
+    lanes: int = 1  # beside that count
 
 
 def _placed(array: np.ndarray, place: int) -> np.ndarray:
@@ -106,29 +107,68 @@ def lane_cases(plant: Any) -> dict[str, Case]:
 
 
 def storage_cases(plant: Any) -> dict[str, Case]:
-    """Cells and control over a run of ticks; a battery also while its limit binds."""
+    """Capacitors and control over a run of ticks."""
     tick_s = float(plant.site[0].tick_s)
     turn = np.where(np.arange(TICKS) % 100 < 50, 1.0, -1.0)
     out = [np.zeros(TICKS) for _ in range(6)]
     flags = np.zeros(TICKS, dtype=np.int64)
-    battery, cell = One(plant.battery[0:1]), One(plant.battery_state[0:1])
-    empty = plant.battery_state[0:1].copy()
-    empty[0].soc = plant.battery[0].soc_min
     pool, charge = One(plant.supercapacitor[1:2]), One(plant.supercapacitor_state[1:2])
     limit_w = float(plant.converter[0].limit_w)
     command = 0.5 * limit_w * turn
     load_w = limit_w * (1.0 + 0.3 * turn)
     control, held = One(plant.control[0:1]), One(plant.control_state[0:1])
     arguments = {
-        "battery_step": ("battery_run", (battery, cell, plant.table, command, *out, flags)),
-        "battery_step, empty": (
-            "battery_run",
-            (battery, One(empty), plant.table, np.abs(command), *out, flags),
-        ),
         "supercapacitor_step": ("supercapacitor_run", (pool, charge, tick_s, 0.2 * command, *out, flags)),
         "control_step": ("control_run", (control, held, plant.ring, load_w, 0.5, 0.5, *out[:3])),
     }
     return {name: _run_case(kernel, args) for name, (kernel, args) in arguments.items()}
+
+
+def battery_cases() -> dict[str, Case]:
+    """One battery with all its tables, also at its lower limit and with strings that differ; and many."""
+    from wattkeel import battery_stage, parameters
+    from wattkeel.prototype.battery import POWER
+
+    cell = parameters.preset("battery", "lfp-sony-26650", strings=1.0)
+    spread = parameters.preset("battery", "lfp-sony-26650", strings=1.0, string_share=[0.25] * 4)
+    turn_w = np.where(np.arange(TICKS) % 100 < 50, 5.0, -5.0)
+    found = {}
+    for name, params, soc, command in (
+        ("battery", cell, 0.5, turn_w),
+        ("battery, empty", cell, cell.soc_min, np.abs(turn_w)),
+        ("battery, 4 groups of strings", spread, 0.5, turn_w),
+    ):
+        unit = battery_stage.prepare(params.model_copy(update={"soc_initial": soc}), None, 1e-3)
+        out = [np.zeros(TICKS) for _ in range(10)]
+        records = [One(record) for record in unit[:3]]
+        arguments = (
+            1,
+            *records,
+            POWER,
+            unit.cell,
+            unit.table,
+            *battery_stage.uncounted(),
+            command,
+            *out,
+            np.zeros(TICKS, dtype=np.int64),
+        )
+        found[name] = _run_case("battery_run", arguments)
+    unit = battery_stage.prepare(cell, None, 1e-3, LANES)
+    command = np.outer(turn_w, np.linspace(0.1, 1.0, LANES))
+    out = [np.zeros((1, LANES)) for _ in range(10)]
+    arguments = (
+        TICKS,
+        LANES,
+        *(One(record) for record in unit[:3]),
+        POWER,
+        unit.cell,
+        unit.table,
+        command,
+        *out,
+    )
+    many = partial(_copies, TICKS, *arguments)
+    found[f"battery, {LANES} side by side"] = Case("batteries_run", many, calls=1, lanes=LANES)
+    return found
 
 
 def grid_cases(plant: Any) -> dict[str, Case]:
@@ -164,7 +204,7 @@ def record_case() -> Case:
 def all_cases() -> dict[str, Case]:
     """Every kernel that is timed, by the name that is shown."""
     plant = _warm_plant()
-    cases = lane_cases(plant) | storage_cases(plant) | grid_cases(plant)
+    cases = lane_cases(plant) | storage_cases(plant) | battery_cases() | grid_cases(plant)
     return cases | {"record_tick": record_case()}
 
 
@@ -222,7 +262,7 @@ def measure_case(name: str, case: Case, implemented: dict[str, Any], budget_s: f
     found = Findings()
     for who in implemented:
         per_call_s = (best[who] - best[f"{who}, empty"]) / case.calls
-        ns = max(0.0, per_call_s) / case.arguments()[0] * 1e9
+        ns = max(0.0, per_call_s) / (case.arguments()[0] * case.lanes) * 1e9
         found.measures[f"kernel/{name}/{who}"] = Measure(ns, case.unit, spin_s=best[SPIN])
     return found
 

@@ -23,6 +23,10 @@ TARGETS = (
     Target("10,000 racks (1 GW) at 1 ms, one core: times real time", "engine/10000/{isa}/1/real_time", 25.0),
     Target("10,000 racks (1 GW) at 1 ms, two cores: times real time", "engine/10000/{isa}/2/real_time", 45.0),
     Target("8 racks in three populations: ticks/s", "engine/8/{isa}/1/rate", 5e6, unit="ticks/s"),
+    Target("ageing: one count", "ageing/stress_add, rainflow, wave/native", 100.0, False, "ns"),
+    Target(
+        "ageing: 20 years of days, with feedback", "ageing/20 years, with feedback/native", 100.0, False, "ms"
+    ),
     Target("ten times the length: growth of peak memory", "memory/growth", MEMORY_GROWTH_MIB, False, "MiB"),
 )
 
@@ -90,6 +94,18 @@ def kernel_lines(measures: dict[str, Any]) -> list[str]:
     return ["Kernels", *table(["kernel", "unit", *columns], body), ""]
 
 
+def battery_lines(measures: dict[str, Any]) -> list[str]:
+    """Table of batteries alone."""
+    columns, rows = _columns(measures, "battery/")
+    if not rows:
+        return []
+    body = [
+        [name, *(number(cells[c]["value"]) if c in cells else "-" for c in columns)]
+        for name, cells in rows.items()
+    ]
+    return ["Batteries alone, battery-ticks/s", *table(["batteries", *columns], body), ""]
+
+
 def engine_lines(measures: dict[str, Any]) -> list[str]:
     """Tables of the whole engine: time per rack-tick, and times real time."""
     lines: list[str] = []
@@ -127,6 +143,17 @@ def prototype_lines(measures: dict[str, Any]) -> list[str]:
     return ["Whole engine per rack-tick, one thread", *table(["racks", *columns.values()], body), ""]
 
 
+def ageing_lines(measures: dict[str, Any]) -> list[str]:
+    """Table of counting stress, and of years of ageing."""
+    columns, rows = _columns(measures, "ageing/")
+    body = [
+        [name, next(iter(cells.values()))["unit"],
+         *(number(cells[c]["value"]) if c in cells else "-" for c in columns)]
+        for name, cells in rows.items()
+    ]  # fmt: skip
+    return ["Ageing", *table(["what", "unit", *columns], body), ""] if body else []
+
+
 def other_lines(measures: dict[str, Any]) -> list[str]:
     """Table of what is left: memory and whole runs."""
     names = [name for name in measures if name.startswith(("memory/", "simulate/"))]
@@ -134,6 +161,26 @@ def other_lines(measures: dict[str, Any]) -> list[str]:
     return (
         ["Whole runs (wk.simulate with a run directory)", *table(["figure", "value", "unit"], body), ""]
         if body
+        else []
+    )
+
+
+def peer_lines(report: dict[str, Any]) -> list[str]:
+    """Table of the other simulators, and what both sides of each row compute."""
+    columns = {"peer": "peer, steps/s", "wattkeel": "wattkeel, steps/s", "ratio": "ratio of the best",
+               "ratio_median": "median ratio"}  # fmt: skip
+    rows: dict[str, list[str]] = {}
+    for key, measure in report["measures"].items():
+        if key.startswith("peer/"):
+            _, peer, case, column = key.split("/")
+            rows.setdefault(f"{peer}: {case}", ["-"] * len(columns))[list(columns).index(column)] = number(
+                measure["value"]
+            )
+    table_lines = table(["case", *columns.values()], [[name, *cells] for name, cells in rows.items()])
+    notes = [f"  {note}" for note in report["notes"]]
+    return (
+        ["Other simulators, in turns with wattkeel", *(table_lines if rows else []), *notes, ""]
+        if notes
         else []
     )
 
@@ -162,7 +209,8 @@ def lines(report: dict[str, Any]) -> list[str]:
         f"{where['build']['compiler']}, {where['build']['build_type']}, {where['build']['float_flags']}",
         "",
     ]
-    parts = (kernel_lines, engine_lines, prototype_lines, other_lines)
+    parts = (kernel_lines, battery_lines, ageing_lines, engine_lines, prototype_lines, other_lines)
     body = [line for part in parts for line in part(measures)]
+    body += peer_lines(report)
     answers = ["Answers checked", *(f"  {check}" for check in report["checks"]), ""]
     return [*head, *body, *answers, *target_lines(report["targets"])]

@@ -13,14 +13,25 @@ ROOT = Path(__file__).resolve().parent.parent
 # Before Numba is imported: compiled prototypes are kept between runs.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / "build" / "numba"))
 
+import ageing  # noqa: E402
+import batteries  # noqa: E402
 import engine  # noqa: E402
 import kernels  # noqa: E402
 import memory  # noqa: E402
+import peers  # noqa: E402
 import prototype  # noqa: E402
 import report  # noqa: E402
 import timing  # noqa: E402
 
-MODULES = {"kernels": kernels, "engine": engine, "prototype": prototype, "memory": memory}
+MODULES = {
+    "kernels": kernels,
+    "batteries": batteries,
+    "ageing": ageing,
+    "engine": engine,
+    "prototype": prototype,
+    "memory": memory,
+    "peers": peers,
+}
 SCHEMA = 1
 
 

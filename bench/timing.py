@@ -40,21 +40,24 @@ class Measure:
 
 @dataclass
 class Findings:
-    """Figures by name, and the answers that were checked on the way."""
+    """Figures by name, the answers that were checked on the way, and what else must be said beside them."""
 
     measures: dict[str, Measure] = field(default_factory=dict)
     checks: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def add(self, other: Findings) -> None:
         """Take over what another module found."""
         self.measures.update(other.measures)
         self.checks.extend(other.checks)
+        self.notes.extend(other.notes)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it."""
         return {
             "measures": {name: asdict(measure) for name, measure in self.measures.items()},
             "checks": self.checks,
+            "notes": self.notes,
         }
 
 

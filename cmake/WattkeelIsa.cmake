@@ -78,8 +78,10 @@ function(wattkeel_add_isa_units core)
     target_link_libraries(${unit} PRIVATE wattkeel_options)
     target_compile_options(${unit} PRIVATE ${option} $<$<NOT:$<BOOL:${MSVC}>>:-fno-lto>
       # GCC threads the jumps of two comparisons in a row (a clamp) before it vectorises, and then
-      # blends where a minimum and a maximum would do: some 5 to 10 % of the lane kernels.
-      $<$<CXX_COMPILER_ID:GNU>:-fno-thread-jumps>)
+      # blends where a minimum and a maximum would do: some 5 to 10 % of the lane kernels. And it
+      # packs straight-line code into vectors whose parts were just stored one by one: a battery
+      # alone waits for that a third of its time.
+      $<$<CXX_COMPILER_ID:GNU>:-fno-thread-jumps -fno-tree-slp-vectorize>)
     target_sources(${core} PRIVATE $<TARGET_OBJECTS:${unit}>)
     string(TOUPPER ${level} level_upper)
     target_compile_definitions(${core} PUBLIC WATTKEEL_HAVE_${level_upper}=1)

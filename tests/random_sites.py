@@ -136,6 +136,38 @@ def nodes(draw: st.DrawFn, above: list[str]) -> dict[str, Any]:
 
 
 @st.composite
+def converters(draw: st.DrawFn, power_w: float, tick_s: float) -> dict[str, Any]:
+    """A converter of any form of loss, capability and response."""
+    out = {
+        "rated_power_w": power_w,
+        "time_constant_s": draw(maybe(between(0.0, 20.0))) * tick_s,
+        "delay_s": draw(maybe(st.integers(1, 30), 0)) * tick_s,
+        "priority": draw(st.sampled_from(["active", "reactive"])),
+        "current_limit_pu": draw(between(0.8, 1.5)),
+        "apparent_power_va": draw(maybe(between(0.7, 1.5))) * power_w,
+        "no_load_loss": draw(maybe(between(0.0, 0.02))),
+        "reactive_loss": draw(maybe(between(0.0, 0.05))),
+    }
+    if draw(st.booleans()):
+        out["ramp_w_per_s"] = draw(between(0.01, 1.0)) * power_w / tick_s
+    if draw(st.booleans()):
+        out["overload_pu"] = draw(between(1.0, 1.6))
+        out["overload_s"] = draw(between(0.5, 40.0)) * tick_s
+        out["overload_recovery_s"] = draw(between(1.0, 100.0)) * tick_s
+    form = draw(st.sampled_from(["quadratic", "rise", "efficiency", "table"]))
+    if form == "table":
+        table = {"load_pu": [0.05, 0.2, 0.6, 1.0], "efficiency": [0.8, 0.95, 0.96, 0.95]}
+        return out | table | {"loss_form": "table", "charge_efficiency": [0.78, 0.94, 0.955, 0.94]}
+    for key, most in (("loss_a", 0.02), ("loss_b", 0.05), ("loss_c", 0.05)):
+        out[key] = draw(maybe(between(0.0, most)))
+    if form == "rise":
+        out |= {"loss_rise": draw(between(0.0, 0.01)), "loss_rise_rate": draw(between(1.0, 80.0))}
+    if form == "efficiency":
+        out |= {"charge_form": form, "charge_loss": [draw(maybe(between(0.0, 0.02))), 0.0, 0.02]}
+    return out
+
+
+@st.composite
 def storage_units(draw: st.DrawFn, tick_s: float) -> dict[str, Any]:
     power_w = draw(between(1e3, 1e7))
     window = {
@@ -144,15 +176,7 @@ def storage_units(draw: st.DrawFn, tick_s: float) -> dict[str, Any]:
         "soc_initial": draw(st.one_of(between(0.1, 0.9), st.sampled_from([0.1, 0.9]))),
     }
     energy_j = power_w * tick_s * draw(between(3.0, 3e4))
-    converter = {
-        "rated_power_w": power_w,
-        "loss_a": draw(maybe(between(0.0, 0.02))),
-        "loss_b": draw(maybe(between(0.0, 0.05))),
-        "loss_c": draw(maybe(between(0.0, 0.05))),
-        "time_constant_s": draw(maybe(between(0.0, 20.0))) * tick_s,
-    }
-    if draw(st.booleans()):
-        converter["ramp_w_per_s"] = draw(between(0.01, 1.0)) * power_w / tick_s
+    converter = draw(converters(power_w, tick_s))
     kind = draw(st.sampled_from(["battery", "supercapacitor"]))
     role = draw(st.sampled_from(["slow", "fast"]))
     if kind == "battery":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -31,6 +32,12 @@ def laid_over(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]
         both = isinstance(value, Mapping) and isinstance(below, Mapping)
         out[key] = laid_over(below, value) if both else value
     return out
+
+
+def reference_columns(data_dir: Path, name: str) -> NDArray[np.float64]:
+    """Columns of a reference file of the batteries, shape (columns, rows)."""
+    with (data_dir / "reference_battery" / name).open(newline="", encoding="utf-8") as text:
+        return np.array([[float(cell) for cell in row] for row in list(csv.reader(text))[1:]]).T
 
 
 def lossless_site(peak_w: float, tables: Mapping[str, Any]) -> dict[str, Any]:

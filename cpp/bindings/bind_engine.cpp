@@ -40,6 +40,8 @@ SiteView site_view(const py::object& plant) {
     WATTKEEL_TAKE(converter_state);
     WATTKEEL_TAKE(battery);
     WATTKEEL_TAKE(battery_state);
+    WATTKEEL_TAKE(container);
+    WATTKEEL_TAKE(cell);
     WATTKEEL_TAKE(supercapacitor);
     WATTKEEL_TAKE(supercapacitor_state);
     WATTKEEL_TAKE(control);
@@ -57,6 +59,8 @@ SiteView site_view(const py::object& plant) {
     WATTKEEL_TAKE(level);
     WATTKEEL_TAKE(generation_level);
     WATTKEEL_TAKE(ring);
+    WATTKEEL_TAKE(converter_table);
+    WATTKEEL_TAKE(converter_ring);
     WATTKEEL_TAKE(unit_soc);
     WATTKEEL_TAKE(node_load);
     WATTKEEL_TAKE(node_input);

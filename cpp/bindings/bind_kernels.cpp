@@ -32,14 +32,34 @@ template <class T> struct Argument<T&> {
     }
 };
 
+// The cell matrix: rows by columns.
+template <> struct Argument<CellRows> {
+    using Python = py::object;
+    static CellRows pass(const py::object& object, const std::string& what) {
+        const Rows<double> found = rows<double>(object, what);
+        const auto array = py::reinterpret_borrow<py::array>(object);
+        if (array.ndim() != 2 || array.shape(0) != cell_rows) {
+            throw py::value_error(what + ": expected " + std::to_string(cell_rows) + " rows");
+        }
+        return {found.data, static_cast<std::int64_t>(array.shape(1))};
+    }
+};
+
 double result(double value) { return value; }
 std::int64_t result(std::int64_t value) { return value; }
 auto result(const TracePlace& r) { return std::make_tuple(r.cursor, r.turn); }
 auto result(const CellFlow& r) {
     return std::make_tuple(r.delivered_w, r.inner_w, r.heat_w, r.limited);
 }
+auto result(const BatteryFlow& r) {
+    return std::make_tuple(r.delivered_w, r.inner_w, r.heat_w, r.stored_w, r.current_a, r.voltage_v,
+                           r.soc, r.limited);
+}
 auto result(const Commands& r) { return std::make_tuple(r.slow_w, r.fast_w); }
 auto result(const PoiVoltage& r) { return std::make_tuple(r.voltage_pu, r.share); }
+auto result(const TransformerFlow& r) {
+    return std::make_tuple(r.power_w, r.reactive_var, r.loss_w, r.voltage_pu, r.share);
+}
 auto result(const PoiFlow& r) {
     return std::make_tuple(r.power_w, r.reactive_var, r.loss_w, r.unserved_w, r.rocof_hz_per_s,
                            r.change);
@@ -72,6 +92,7 @@ py::dict kernel_functions(const std::string& isa) {
     WATTKEEL_ADD(lane_sum);
     WATTKEEL_ADD(snapped_sum);
     WATTKEEL_ADD(compensated_add);
+    WATTKEEL_ADD(rise_of);
     WATTKEEL_ADD(philox_bell);
     WATTKEEL_ADD(philox_fill);
     WATTKEEL_ADD(job_step);
@@ -86,10 +107,22 @@ py::dict kernel_functions(const std::string& isa) {
     WATTKEEL_ADD(distribution_step);
     WATTKEEL_ADD(cooling_step);
     WATTKEEL_ADD(converter_response);
+    WATTKEEL_ADD(converter_settle);
     WATTKEEL_ADD(converter_dc);
     WATTKEEL_ADD(converter_ac);
+    WATTKEEL_ADD(battery_warm);
+    WATTKEEL_ADD(battery_hold);
+    WATTKEEL_ADD(battery_source);
+    WATTKEEL_ADD(battery_meet);
+    WATTKEEL_ADD(battery_share);
+    WATTKEEL_ADD(battery_apply);
     WATTKEEL_ADD(battery_step);
     WATTKEEL_ADD(supercapacitor_step);
+    WATTKEEL_ADD(dwell_add);
+    WATTKEEL_ADD(stress_begin);
+    WATTKEEL_ADD(stress_add);
+    WATTKEEL_ADD(stress_close);
+    WATTKEEL_ADD(stress_run);
     WATTKEEL_ADD(measured_load);
     WATTKEEL_ADD(moving_average);
     WATTKEEL_ADD(control_step);
@@ -105,9 +138,12 @@ py::dict kernel_functions(const std::string& isa) {
     WATTKEEL_ADD(cooling_run);
     WATTKEEL_ADD(converter_run);
     WATTKEEL_ADD(battery_run);
+    WATTKEEL_ADD(batteries_run);
     WATTKEEL_ADD(supercapacitor_run);
     WATTKEEL_ADD(control_run);
     WATTKEEL_ADD(grid_run);
+    WATTKEEL_ADD(transformer_step);
+    WATTKEEL_ADD(transformer_run);
 #undef WATTKEEL_ADD
     return functions;
 }

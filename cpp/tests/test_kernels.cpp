@@ -6,6 +6,7 @@
 #include <random>
 #include <vector>
 
+#include "cells.hpp"
 #include "check.hpp"
 #include "wattkeel/kernels.hpp"
 
@@ -21,24 +22,6 @@ double snap(double x) { return (x + magic) - magic; }
 
 void on_every_instruction_set(void (*body)(const KernelTable&)) {
     for (const std::string& name : wattkeel::available_instruction_sets()) body(kernels(name));
-}
-
-wattkeel::BatteryParams battery() {
-    wattkeel::BatteryParams p{};
-    p.soc_min = 0.0;
-    p.soc_max = 1.0;
-    p.capacity_as = 3600.0 * 1e6;
-    p.charge_per_tick = 1e-3 / p.capacity_as;
-    p.current_per_soc_a = 1.0 / p.charge_per_tick;
-    p.series = 1.0;
-    p.resistance_ohm = 1e-3;
-    p.per_ohm = 1e3;
-    p.current_min_a = -1e9;
-    p.current_max_a = 1e9;
-    p.voltage_min_v = 0.0;
-    p.voltage_max_v = 1e9;
-    p.ocv_intervals = 1.0;
-    return p;
 }
 
 }  // namespace
@@ -87,49 +70,79 @@ TEST(battery_solves_constant_power_as_in_closed_form) {
     // E 3.3 V, R 1 mohm: P = (E - R i) i; the largest power is E^2/(4R) = 2722.5 W at E/(2R) = 1650
     // A.
     on_every_instruction_set([](const KernelTable& k) {
-        const double table[2] = {3.3, 3.3};
-        wattkeel::BatteryState s{};
-        s.soc = 0.5;
-        const wattkeel::BatteryParams p = battery();
-        const auto flow = k.battery_step(p, s, table, 330.0);
-        CHECK_CLOSE(s.current_a, 103.229170174, 1e-9);
-        CHECK_CLOSE(s.voltage_v, 3.19677082983, 1e-9);
+        Cells b({3.3, 3.3}, 1e-3, 1e6, 1e9);
+        const auto step = [&](double power_w) {
+            return k.battery_step(b.p, b.s, b.c, 0, b.rows(), b.table.data(), power_w);
+        };
+        const auto flow = step(330.0);
+        CHECK_CLOSE(flow.current_a, 103.229170174, 1e-9);
+        CHECK_CLOSE(flow.voltage_v, 3.19677082983, 1e-9);
         CHECK_CLOSE(flow.inner_w, flow.delivered_w + flow.heat_w, 1e-12);
-        k.battery_step(p, s, table, -330.0);
-        CHECK_CLOSE(s.current_a, -97.1405209656, 1e-9);
-        const auto beyond = k.battery_step(p, s, table, 2722.6);
+        CHECK_CLOSE(step(-330.0).current_a, -97.1405209656, 1e-9);
+        const auto beyond = step(2722.6);
         CHECK_EQ(beyond.limited, 1);
-        CHECK_CLOSE(s.current_a, 1650.0, 1e-12);
+        CHECK_CLOSE(beyond.current_a, 1650.0, 1e-12);
         CHECK_CLOSE(beyond.delivered_w, 2722.5, 1e-12);
     });
 }
 
 TEST(an_empty_battery_delivers_nothing_and_stays_in_its_window) {
     on_every_instruction_set([](const KernelTable& k) {
-        const double table[2] = {3.0, 3.4};
-        wattkeel::BatteryParams p = battery();
-        p.soc_min = 0.1;
-        p.capacity_as = 1.0;
-        p.charge_per_tick = 1e-3;
-        p.current_per_soc_a = 1e3;
-        wattkeel::BatteryState s{};
-        s.soc = 0.1;
-        CHECK_EQ(k.battery_step(p, s, table, 100.0).delivered_w, 0.0);
-        s.soc = 0.1 + 5e-6;
-        for (int i = 0; i < 100; ++i) k.battery_step(p, s, table, 1.0);
-        CHECK(s.soc >= 0.1 - 1e-15);
+        Cells b({3.0, 3.4}, 1e-3, 1.0 / 3600.0, 1e9);
+        b.p.soc_min = 0.1;
+        const auto step = [&](double power_w) {
+            return k.battery_step(b.p, b.s, b.c, 0, b.rows(), b.table.data(), power_w);
+        };
+        b.at(wattkeel::cell_soc) = 0.1;
+        CHECK_EQ(step(100.0).delivered_w, 0.0);
+        b.at(wattkeel::cell_soc) = 0.1 + 5e-6;
+        for (int i = 0; i < 100; ++i) step(1.0);
+        CHECK(b.at(wattkeel::cell_soc) >= 0.1 - 1e-15);
+    });
+}
+
+TEST(many_batteries_step_like_one) {
+    on_every_instruction_set([](const KernelTable& k) {
+        constexpr std::int64_t n = 131, ticks = 250;  // more than two tiles, and a renewal
+        Cells b({3.0, 3.2, 3.4}, 1e-3, 5.0, 1e3);
+        std::vector<double> cell(static_cast<std::size_t>(wattkeel::cell_rows * n));
+        for (std::int64_t row = 0; row < wattkeel::cell_rows; ++row) {
+            std::fill_n(cell.begin() + row * n, n, b.at(row));
+        }
+        std::vector<double> command(static_cast<std::size_t>(ticks * n));
+        for (std::size_t i = 0; i < command.size(); ++i) {
+            command[i] = 40.0 * static_cast<double>(i % 7) - 100.0;
+        }
+        std::vector<std::vector<double>> out(10, std::vector<double>(command.size()));
+        wattkeel::BatteryState s = b.s;
+        k.batteries_run(ticks, 1, n, b.p, s, b.c, 0, {cell.data(), n}, b.table.data(),
+                        command.data(), out[0].data(), out[1].data(), out[2].data(), out[3].data(),
+                        out[4].data(), out[5].data(), out[6].data(), out[7].data(), out[8].data(),
+                        out[9].data());
+        for (std::int64_t t = 0; t < ticks; ++t) {
+            const auto at = static_cast<std::size_t>(t * n + n - 1);
+            const auto flow =
+                k.battery_step(b.p, b.s, b.c, 0, b.rows(), b.table.data(), command[at]);
+            CHECK_EQ(flow.delivered_w, out[0][at]);
+            CHECK_EQ(flow.current_a, out[4][at]);
+            CHECK_EQ(flow.soc, out[7][at]);
+        }
     });
 }
 
 TEST(converter_losses_invert) {
     on_every_instruction_set([](const KernelTable& k) {
         wattkeel::ConverterParams p{};
-        p.loss_0_w = 7200.0;
-        p.loss_1 = 0.002;
-        p.loss_2_per_w = 0.0345e-6;
+        for (int way = 0; way < 2; ++way) {
+            p.loss_0_w[way] = p.idle_w[way] = 7200.0;
+            p.loss_1[way] = 0.002;
+            p.loss_2_per_w[way] = 0.0345e-6;
+        }
+        const double none[1] = {};
         for (const double ac : {-1e6, -3e5, -1.0, 0.0, 1.0, 4e5, 1e6}) {
-            CHECK(std::fabs(k.converter_ac(p, k.converter_dc(p, ac)) - ac) < 1e-8);
-            CHECK(k.converter_dc(p, ac) >= ac + 7200.0);
+            const double dc = k.converter_dc(p, none, ac, 0.0);
+            CHECK(std::fabs(k.converter_ac(p, none, dc, 0.0) - ac) < 1e-8);
+            CHECK(dc >= ac + 7200.0);
         }
     });
 }

@@ -5,6 +5,7 @@
 #include <limits>
 #include <vector>
 
+#include "cells.hpp"
 #include "check.hpp"
 #include "wattkeel/crew.hpp"
 #include "wattkeel/kernels.hpp"
@@ -39,6 +40,8 @@ struct Site {
     std::vector<wattkeel::ConverterState> converter_state{1};
     std::vector<wattkeel::BatteryParams> battery{1};
     std::vector<wattkeel::BatteryState> battery_state{1};
+    std::vector<wattkeel::ContainerParams> container{1};
+    Cells cells{{3.0, 3.3, 3.4}, 1e-5, 3e7 / 3600.0, 8e3};
     std::vector<wattkeel::SupercapacitorParams> supercapacitor{1};
     std::vector<wattkeel::SupercapacitorState> supercapacitor_state{1};
     std::vector<wattkeel::ControlParams> control{1};
@@ -50,9 +53,10 @@ struct Site {
     std::vector<std::int64_t> clock = {0, 0};
     std::vector<double> lane = std::vector<double>(wattkeel::lane_rows * lanes);
     std::vector<std::int64_t> lane_id = std::vector<std::int64_t>(lanes);
-    std::vector<double> table = {3.0, 3.3, 3.4}, trace_time = {0.0}, trace_value = {0.0},
-                        level = {0.0}, generation_level = {0.0}, ring = {0.0, 0.0},
-                        unit_soc = {0.5}, node_load = {0.0}, node_input = {0.0}, node_loss = {0.0};
+    std::vector<double> trace_time = {0.0}, trace_value = {0.0}, level = {0.0},
+                        generation_level = {0.0}, ring = {0.0, 0.0}, converter_table = {0.0},
+                        converter_ring = {0.0}, unit_soc = {0.5}, node_load = {0.0},
+                        node_input = {0.0}, node_loss = {0.0};
     std::vector<std::int64_t> node_changed = {0};
     std::vector<double> signal = std::vector<double>(signals), meter = signal, meter_carry = signal,
                         bucket_low = signal, bucket_high = signal, bucket_total = signal;
@@ -106,25 +110,27 @@ struct Site {
         node[0].rated_w = 45e6;
         node[0].loss_1 = 0.02;
         cooling[0] = {1e5, 0.05, 0.1, 0.9999};
-        converter[0] = {
-            1e7, 0, 0, 1e7, 1e7, 0.9, 1e6, 7e4, 0.0, 3.4e-9, 1.5 * 4503599627370496.0 / 1024.0,
-            1.0};
+        wattkeel::ConverterParams& c = converter[0];
+        c.rated_power_w = c.limit_w = c.limit_va = c.most_w = c.most_va = 1e7;
+        c.current_limit_pu = 1.1;
+        c.decay = 0.9;
+        c.ramp_w_per_tick = 1e6;
+        c.ramp_lag_w = 9e6;
+        c.lag_per_tick = 0.105;
+        c.power_round_w = 1.5 * 4503599627370496.0 / 1024.0;
+        c.share = 1.0;
+        for (int way = 0; way < 2; ++way) {
+            c.loss_0_w[way] = c.idle_w[way] = 7e4;
+            c.loss_2_per_w[way] = 3.4e-9;
+        }
         converter_state[0].override_w = std::numeric_limits<double>::quiet_NaN();
-        wattkeel::BatteryParams& b = battery[0];
-        b.soc_min = 0.05;
-        b.soc_max = 0.95;
-        b.capacity_as = 3e7;
-        b.charge_per_tick = 1e-3 / 3e7;
-        b.current_per_soc_a = 3e10;
-        b.series = 416.0;
-        b.resistance_ohm = 0.004;
-        b.per_ohm = 250.0;
-        b.current_min_a = -8e3;
-        b.current_max_a = 8e3;
-        b.voltage_min_v = 1000.0;
-        b.voltage_max_v = 1500.0;
-        b.ocv_intervals = 2.0;
-        battery_state[0].soc = 0.5;
+        battery[0] = cells.p;
+        battery[0].series = 416.0;
+        battery[0].soc_min = 0.05;
+        battery[0].soc_max = 0.95;
+        battery[0].voltage_min_v = 1000.0;
+        battery[0].voltage_max_v = 1500.0;
+        battery_state[0] = cells.s;
         control[0].target = wattkeel::control_target_follow;
         control[0].soc_power_max_w = 1e6;
         control[0].period_tick = 2;
@@ -165,6 +171,8 @@ struct Site {
                 rows<wattkeel::ConverterState>(converter_state),
                 rows<const wattkeel::BatteryParams>(battery),
                 rows<wattkeel::BatteryState>(battery_state),
+                rows<const wattkeel::ContainerParams>(container),
+                rows<double>(cells.cell),
                 rows<const wattkeel::SupercapacitorParams>(supercapacitor),
                 rows<wattkeel::SupercapacitorState>(supercapacitor_state),
                 rows<const wattkeel::ControlParams>(control),
@@ -176,12 +184,14 @@ struct Site {
                 rows<std::int64_t>(clock),
                 rows<double>(lane),
                 rows<const std::int64_t>(lane_id),
-                rows<const double>(table),
+                rows<const double>(cells.table),
                 rows<const double>(trace_time),
                 rows<const double>(trace_value),
                 rows<double>(level),
                 rows<double>(generation_level),
                 rows<double>(ring),
+                rows<const double>(converter_table),
+                rows<double>(converter_ring),
                 rows<double>(unit_soc),
                 rows<double>(node_load),
                 rows<double>(node_input),
@@ -216,7 +226,7 @@ bool same(const std::vector<double>& a, const std::vector<double>& b) {
 
 bool same(Site& a, Site& b) {
     return same(a.lane, b.lane) && same(a.signal, b.signal) && same(a.meter, b.meter) &&
-           same(a.bucket_total, b.bucket_total) &&
+           same(a.bucket_total, b.bucket_total) && same(a.cells.cell, b.cells.cell) &&
            std::memcmp(a.battery_state.data(), b.battery_state.data(),
                        sizeof(wattkeel::BatteryState)) == 0;
 }
@@ -232,7 +242,7 @@ TEST(the_balance_of_the_poi_closes) {
     const double* b = n + wattkeel::node_signals;
     CHECK(x[0] > 1e6);
     CHECK_CLOSE(x[0] + b[1], r[10] + n[1] + x[11] + x[5], 1e-14);
-    CHECK_CLOSE(b[4], b[1] + b[2] + b[3], 1e-13);
+    CHECK_CLOSE(b[4], b[1] + b[2] + b[3] + b[9], 1e-13);
     CHECK_CLOSE(r[1] + r[5] + r[6], r[10] + r[7], 1e-14);
     for (const double value : s.signal) CHECK(std::isfinite(value));
     CHECK_EQ(s.clock[0], 700);

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from wattkeel._version import __version__
 
 if TYPE_CHECKING:
-    from wattkeel import parameters, stages
+    from wattkeel import ageing, parameters, sizing, stages
     from wattkeel.engine import Engine, Snapshot
     from wattkeel.errors import Fault, MissingExtra, ScenarioError, SimulationError
     from wattkeel.result import Result, open_result
@@ -34,10 +34,12 @@ __all__ = [
     "SimulationError",
     "Snapshot",
     "__version__",
+    "ageing",
     "load",
     "open_result",
     "parameters",
     "simulate",
+    "sizing",
     "stages",
 ]
 
@@ -58,7 +60,7 @@ _HOME = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("stages", "parameters"):
+    if name in ("ageing", "parameters", "sizing", "stages"):
         return importlib.import_module(f"wattkeel.{name}")
     if name in _HOME:
         value = getattr(importlib.import_module(f"wattkeel.{_HOME[name]}"), name)

@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from wattkeel import lowering
-from wattkeel._generated.models import Battery, Converter, Rack, Workload
+import numpy as np
+
+from wattkeel import battery_lowering, conversion, lowering
+from wattkeel._generated import dtypes
+from wattkeel._generated.models import Battery, Container, Converter, Rack, Workload
 from wattkeel.loading import is_bypassed, peak_gpu_w, peak_load_w
 from wattkeel.units import format_quantity
 
@@ -138,6 +141,8 @@ def _storage(scenario: Scenario) -> Iterator[str]:
             continue
         if unit.kind == "battery" and unit.battery is not None:
             yield from _c_rate(place, unit.converter, unit.battery)
+            if unit.container is not None:
+                yield from _cooling(f"storage.{name}.container", unit.container, unit.battery, unit.converter)
         yield from _converter(place, unit.converter, site_w)
 
 
@@ -152,12 +157,42 @@ def _c_rate(place: str, converter: Converter, cells: Battery) -> Iterator[str]:
         )
 
 
+def _cooling(place: str, container: Container, cells: Battery, converter: Converter) -> Iterator[str]:
+    """Tell of cells that give off more heat than their containers carry off, by I^2 R at half charge."""
+    if cells.cell_heat_capacity_j_per_k <= 0.0 or cells.cell_heat_transfer_w_per_k <= 0.0:
+        return
+    count = battery_lowering.battery_strings(cells) * cells.cells_series
+    ocv_v = float(np.interp(0.5, cells.ocv_soc, cells.ocv_v))
+    limit_a = cells.max_discharge_c * cells.cell_capacity_ah * cells.soh_capacity
+    current_a = min(limit_a, converter.rated_power_w / (count * ocv_v))
+    heat_w = count * current_a**2 * _cell_ohm(cells, container.set_temperature_k)
+    cooling_w = battery_lowering.containers(cells, container) * container.cooling_power_w
+    if _exceeds(heat_w, cooling_w):
+        yield (
+            f"{place}.cooling_power_w: {format_quantity(cooling_w, 'W')} in all is below the heat of the "
+            f"cells at rated_power, about {format_quantity(heat_w, 'W')}: they warm up while that lasts; "
+            "raise it, or lower rated_power"
+        )
+
+
+def _cell_ohm(cells: Battery, temperature_k: float) -> float:
+    """Resistance of a cell in lasting discharge at half charge, its branches included, ohm."""
+    slow = battery_lowering.slow_table(cells)
+    warm, points = slow.values.shape[:2]
+    at_k = min(max(round((temperature_k - slow.least_k) * slow.per_k), 0), warm - 1)
+    here = slow.values[at_k, (points - 1) // 2]
+    branches = [dtypes.SLOW_BRANCH_1_OHM + k for k in range(len(cells.rc_time_constant_s))]
+    return cells.soh_resistance * float(sum(here[[dtypes.SLOW_DISCHARGE_OHM, *branches]]))
+
+
 def _converter(place: str, converter: Converter, site_w: float) -> Iterator[str]:
     rated_w, apparent_va = converter.rated_power_w, converter.apparent_power_va
-    standby_w = converter.loss_a * rated_w
+    standby = float(conversion.loss_pu(converter, 0.0))
+    standby_w = standby * rated_w
     if _exceeds(standby_w, site_w):
+        key = "loss_a" if converter.loss_form == "quadratic" else "efficiency"
         yield (
-            f"{place}.loss_a: {converter.loss_a:g} of {format_quantity(rated_w, 'W')} loses "
+            f"{place}.{key}: {standby:g} of {format_quantity(rated_w, 'W')} loses "
             f"{format_quantity(standby_w, 'W')} at standstill, more than the largest load of the site, "
             f"{format_quantity(site_w, 'W')}; check rated_power"
         )
@@ -180,6 +215,13 @@ def _control(scenario: Scenario) -> Iterator[str]:
         yield (
             f"control.soc_gain_w: {format_quantity(control.soc_gain_w, 'W')} brings back slow units and "
             "there is none; remove it, or use fast_soc_gain"
+        )
+    fast = [name for name, unit in model.storage.items() if unit.role == "fast"]
+    if control.target != "off" and fast and len(fast) == len(model.storage):
+        yield (
+            f"storage.{fast[0]}.role: fast, and no slow unit takes what is below control.split, "
+            f"{format_quantity(control.split_hz, 'Hz')}: that stays with the grid; "
+            'write role = "slow", or add a slow unit'
         )
     if _exceeds(control.measurement_delay_s, model.simulation.duration_s):
         yield (

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from wattkeel import conversion
 from wattkeel._generated.models import (
-    Battery,
+    Converter,
     Distribution,
     Rack,
     Rule,
@@ -22,6 +23,7 @@ from wattkeel._generated.models import (
     Supercapacitor,
     Workload,
 )
+from wattkeel.cell_checks import battery_findings, supercapacitor_findings
 from wattkeel.errors import Fault, ScenarioError
 from wattkeel.normalise import SECTIONS, Tree, near
 from wattkeel.toml_text import read_toml
@@ -36,7 +38,6 @@ _MOST_PLACES = 1e7
 _LEAST_EFFICIENCY = 0.01
 # Efficiencies are given to 0.01 %.
 _EFFICIENCY_ROUNDING = 5e-5
-_LEAST_VOLTAGE_SHARE = 0.05
 _PROFILES = Path(__file__).resolve().parent / "compliance" / "profiles"
 _MOST_RACKS = 10_000_000
 _MOST_TICKS = 1e11
@@ -161,8 +162,9 @@ class Judge:
         control = self.model.control
         self._whole("control.period_s", control.period_s)
         self._whole("control.measurement_delay_s", control.measurement_delay_s)
-        self._places("measurement_delay_s", "simulation.tick_s", self.model.simulation.tick_s)
-        self._places("average_s", "control.period_s", control.period_s)
+        delay_s, tick_s = control.measurement_delay_s, self.model.simulation.tick_s
+        self._places("control.measurement_delay_s", delay_s, "simulation.tick_s", tick_s)
+        self._places("control.average_s", control.average_s, "control.period_s", control.period_s)
         for role, target in (("slow", control.soc_target), ("fast", control.fast_soc_target)):
             key = "control.soc_target" if role == "slow" else "control.fast_soc_target"
             for name, unit in self.model.storage.items():
@@ -170,13 +172,12 @@ class Judge:
                 if unit.role == role and cells and not cells.soc_min <= target <= cells.soc_max:
                     self.warnings.append(f"{key}: {target:g} lies outside the SoC window of storage.{name}")
 
-    def _places(self, key: str, step_place: str, step_s: float) -> None:
-        """Check that what the control remembers of the load fits into memory."""
-        time_s = getattr(self.model.control, key)
+    def _places(self, place: str, time_s: float, step_place: str, step_s: float) -> None:
+        """Check that what a delay or an average remembers fits into memory."""
         if time_s / step_s > _MOST_PLACES:
             step = step_place.rpartition(".")[2].removesuffix("_s")
             message = f"holds {time_s / step_s:.3g} values, one a {step}, more than {_MOST_PLACES:.0e}"
-            self.fault([f"control.{key}", step_place], time_s, message, f"shorten it or lengthen the {step}")
+            self.fault([place, step_place], time_s, message, f"shorten it or lengthen the {step}")
 
     def _grid_events(self) -> None:
         duration_s = self.model.simulation.duration_s
@@ -381,79 +382,27 @@ class Judge:
         if unit.converter is None:
             remedy = f"add [{place}.converter] with its rated_power"
             self.fault([f"{place}.converter"], None, "is required", remedy)
-        elif unit.converter.loss_b + 2.0 * unit.converter.loss_c >= 1.0:
-            places = [f"{place}.converter.loss_c", f"{place}.converter.loss_b"]
-            message = "with loss_b + 2 loss_c >= 1 less would be delivered for a larger command"
-            remedy = "lower loss_c or loss_b; losses are per unit of rating"
-            self.fault(places, unit.converter.loss_c, message, remedy)
+        else:
+            self._converter(f"{place}.converter", unit.converter)
         if unit.battery is not None:
-            self._battery(f"{place}.battery", unit.battery)
+            for finding in battery_findings(f"{place}.battery", unit.battery):
+                self.fault(*finding)
+        if unit.container is not None and unit.kind != "battery":
+            places = [f"{place}.container", f"{place}.kind"]
+            self.fault(places, None, "only a battery has a container", "remove it")
         if unit.supercapacitor is not None:
             self._supercapacitor(f"{place}.supercapacitor", unit.supercapacitor)
 
-    def _one_size(self, place: str, one: tuple[str, float], other: tuple[str, float], example: str) -> None:
-        places = [f"{place}.{one[0]}", f"{place}.{other[0]}"]
-        if one[1] > 0.0 and other[1] > 0.0:
-            self.fault(places, one[1], f"{one[0]} and {other[0]} both size the cells", "keep one of the two")
-        elif one[1] <= 0.0 and other[1] <= 0.0:
-            self.fault(places, None, f"neither {one[0]} nor {other[0]} is given", f"write {example}")
-
-    def _window(self, place: str, cells: Battery | Supercapacitor) -> None:
-        places = [f"{place}.{key}" for key in ("soc_min", "soc_max", "soc_initial")]
-        if cells.soc_min >= cells.soc_max:
-            message = f"must be below soc_max, {cells.soc_max:g}"
-            self.fault(places[:2], cells.soc_min, message, "widen the SoC window")
-        elif not cells.soc_min <= cells.soc_initial <= cells.soc_max:
-            message = f"lies outside the SoC window, {cells.soc_min:g} to {cells.soc_max:g}"
-            self.fault(places[::-1], cells.soc_initial, message, "start within the window")
-
-    def _battery(self, place: str, cells: Battery) -> None:
-        energy, strings = ("energy_j", cells.energy_j), ("strings", cells.strings)
-        self._one_size(place, energy, strings, 'energy = "20 MWh"')
-        self._window(place, cells)
-        limits = [f"{place}.cell_voltage_min_v", f"{place}.cell_voltage_max_v"]
-        if cells.cell_voltage_min_v >= cells.cell_voltage_max_v:
-            message = f"must be below cell_voltage_max, {cells.cell_voltage_max_v:g} V"
-            self.fault(limits, cells.cell_voltage_min_v, message, "lower it")
-        elif not cells.cell_voltage_min_v <= cells.cell_voltage_v <= cells.cell_voltage_max_v:
-            places = [f"{place}.cell_voltage_v", *limits]
-            message = f"lies outside {cells.cell_voltage_min_v:g} to {cells.cell_voltage_max_v:g} V"
-            self.fault(places, cells.cell_voltage_v, message, "give the nominal voltage of a cell")
-        self._ocv(place, cells)
-
-    def _ocv(self, place: str, cells: Battery) -> None:
-        socs, volts = cells.ocv_soc, cells.ocv_v
-        places = [f"{place}.ocv_soc", f"{place}.ocv_v"]
-        if len(socs) != len(volts):
-            message = f"{len(socs)} SoC points but {len(volts)} voltages"
-            self.fault(places, list(socs), message, "give as many of each")
-        elif socs:
-            ascending = all(b - a >= 1e-6 for a, b in pairwise(socs))
-            if len(socs) < 2 or socs[0] != 0.0 or socs[-1] != 1.0 or not ascending:
-                self.fault(places[:1], list(socs), "must ascend from 0 to 1", "begin with 0 and end with 1")
-            if not all(1e-3 <= volt <= 1e3 for volt in volts) or any(a > b for a, b in pairwise(volts)):
-                message = "must be > 0 and <= 1000, in V, and never fall"
-                self.fault(places[1:], list(volts), message, "sort it by SoC")
-            elif cells.cell_voltage_min_v >= cells.cell_voltage_max_v:
-                pass  # told by itself
-            elif volts[-1] <= cells.cell_voltage_min_v or volts[0] >= cells.cell_voltage_max_v:
-                limits = [f"{place}.cell_voltage_min_v", f"{place}.cell_voltage_max_v"]
-                message = "lies wholly outside the voltage limits of the cell"
-                self.fault([places[1], *limits], list(volts), message, "check the table and the limits")
+    def _converter(self, place: str, converter: Converter) -> None:
+        for keys, value, message, remedy in conversion.findings(converter):
+            self.fault([f"{place}.{key}" for key in keys], value, message, remedy)
+        self._whole(f"{place}.delay_s", converter.delay_s)
+        tick_s = self.model.simulation.tick_s
+        self._places(f"{place}.delay_s", converter.delay_s, "simulation.tick_s", tick_s)
 
     def _supercapacitor(self, place: str, cells: Supercapacitor) -> None:
-        energy, capacitance = ("energy_j", cells.energy_j), ("capacitance_f", cells.capacitance_f)
-        self._one_size(place, energy, capacitance, 'energy = "50 kWh"')
-        self._window(place, cells)
-        if cells.voltage_min_v >= cells.voltage_max_v:
-            places = [f"{place}.voltage_min_v", f"{place}.voltage_max_v"]
-            message = f"must be below voltage_max, {cells.voltage_max_v:g} V"
-            self.fault(places, cells.voltage_min_v, message, "lower it")
-        elif cells.voltage_min_v < _LEAST_VOLTAGE_SHARE * cells.voltage_max_v:
-            places = [f"{place}.voltage_min_v", f"{place}.voltage_max_v"]
-            message = f"is below 5 % of voltage_max, {cells.voltage_max_v:g} V: no converter works from that"
-            remedy = f'half is usual: "{0.5 * cells.voltage_max_v:g} V"'
-            self.fault(places, cells.voltage_min_v, message, remedy)
+        for finding in supercapacitor_findings(place, cells):
+            self.fault(*finding)
         tick_s = self.model.simulation.tick_s
         if cells.leakage_time_constant_s < 2.0 * tick_s:
             places = [f"{place}.leakage_time_constant_s", "simulation.tick_s"]

@@ -18,7 +18,9 @@ from wattkeel.errors import Fault, MissingExtra, ScenarioError, SimulationError
 from wattkeel.loading import is_bypassed
 from wattkeel.plant import SCRATCH_MEMBERS, STATE_MEMBERS, Plant, build_chunk, build_plant
 from wattkeel.record import envelope_periods_tick, expand
+from wattkeel.scenario import expect_scenario
 from wattkeel.signals import site_signals
+from wattkeel.stage_inputs import known_engine, whole
 
 if TYPE_CHECKING:
     from wattkeel.scenario import Scenario
@@ -107,6 +109,8 @@ class Engine:
 
     Raises
     ------
+    TypeError
+        ``scenario`` is no `Scenario`.
     ScenarioError
         For an unknown engine or instruction set.
     MissingExtra
@@ -121,13 +125,13 @@ class Engine:
         threads: int | None = None,
         isa: str | None = None,
     ) -> None:
+        expect_scenario(scenario, "Engine")
         model = scenario.model
         threads = model.simulation.threads if threads is None else threads
-        if not 1 <= threads <= 256:
-            raise ScenarioError([Fault("threads", threads, "must be 1 to 256", "one per core at most")])
+        threads = whole("threads", threads, 1, 256)
         threads = min(threads, available_cores())  # members that spin on a shared core only hinder each other
         self.scenario = scenario
-        self.engine = engine or model.simulation.engine
+        self.engine = known_engine(model.simulation.engine if engine is None else engine)
         self.tick_s = model.simulation.tick_s
         self.ticks = round(model.simulation.duration_s / self.tick_s)
         self.envelope_tick = envelope_periods_tick(model.record.envelope_s, self.tick_s, self.ticks)[0]
@@ -160,10 +164,7 @@ class Engine:
                 ) from None
             except RuntimeError as error:
                 raise ScenarioError([Fault("threads", threads, str(error), "ask for fewer")]) from None
-        if self.engine == "numba":
-            return _PrototypeRunner(self.plant, self._chunk)
-        remedy = 'write "native" or "numba"'
-        raise ScenarioError([Fault("simulation.engine", self.engine, "unknown engine", remedy)])
+        return _PrototypeRunner(self.plant, self._chunk)
 
     @property
     def tick(self) -> int:

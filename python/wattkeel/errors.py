@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 __all__ = ["Fault", "MissingExtra", "ScenarioError", "SimulationError", "WattkeelError"]
 
@@ -46,11 +47,21 @@ class Fault:
 def shorten(value: object) -> str:
     """Text of a value as given, of bounded length and on one line."""
     try:
-        text = repr(value)
+        text = repr(_plain(value))
     except (ValueError, RecursionError):  # an int of thousands of digits, a list that holds itself
         text = f"<{type(value).__name__}>"
     text = " ".join(text.split())
     return text if len(text) <= _VALUE_LENGTH else f"{text[: _VALUE_LENGTH - 3]}..."
+
+
+def _plain(value: Any) -> object:
+    """Value without the types of numpy, which is not loaded here; of a long list only what is shown."""
+    kind = type(value)
+    if kind.__module__ == "numpy" and hasattr(value, "ravel"):
+        return value.tolist() if value.size <= _VALUE_LENGTH else value.ravel()[:_VALUE_LENGTH].tolist()
+    if kind in (list, tuple):
+        return kind(_plain(item) for item in value[:_VALUE_LENGTH])
+    return value
 
 
 class WattkeelError(Exception):

@@ -50,6 +50,7 @@ KINDS: dict[int, EventKind] = {
         EventKind(4, "grid_event", "grid", "", True, "voltage or frequency event of the grid"),
         EventKind(5, "job_start", "workload", "", False, "job starts"),
         EventKind(6, "job_stop", "workload", "", False, "job stops"),
+        EventKind(7, "cells_outside", "storage", "K", True, "cells beyond the temperatures of their tables"),
     )
 }
 """Kinds by code. The codes are the core's."""

@@ -56,6 +56,7 @@ ROWS: tuple[Row, ...] = (
     Row("gpu.*.floor", "load", (("gpu.*.floor_power_w", 1.0),)),
     Row("gpu.*.overshoot", "load", (("gpu.*.overshoot_power_w", 1.0),)),
     Row("rack.*.overhead", "load", (("rack.*.overhead_power_w", 1.0),)),
+    Row("storage.*.auxiliary", "load", (("storage.*.auxiliary_power_w", 1.0),)),
     Row("cooling", "load", (("cooling.power_w", 1.0),)),
     # The stages below draw what they need whatever the grid can give; what it could not give is taken back
     # here.
@@ -67,6 +68,7 @@ ROWS: tuple[Row, ...] = (
     Row("storage.*.converter_loss", "loss", (("storage.*.converter_loss_w", 1.0),)),
     Row("storage.*.cell_loss", "loss", (("storage.*.cell_loss_w", 1.0),)),
     Row("poi.transformer_loss", "loss", (("poi.transformer_loss_w", 1.0),)),
+    Row("storage.*.polarisation", "stored", (("storage.*.polarisation_power_w", 1.0),)),
     # What came in less what went out, in exact quanta; the energy itself is recorded more coarsely.
     Row("rack.*.store_energy", "stored", (("rack.*.store_power_w", -1.0), ("rack.*.store_loss_w", -1.0))),
 )

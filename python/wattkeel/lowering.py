@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wattkeel import conversion
 from wattkeel._generated import models
 from wattkeel._generated.dtypes import CHOICES
 
@@ -203,8 +204,28 @@ def lower_node(record: Any, node: models.Distribution, parent: int) -> None:
         record[name] = value
 
 
-def lower_converter(record: Any, storage: models.Storage, share: float, tick_s: float) -> None:
-    """Rating, losses and response of a storage unit's converter."""
+def lower_impedance(record: Any, node: models.Distribution, impedance_pu: float) -> None:
+    """Short-circuit impedance of transformers alone: the load loss is its resistance, the rest reactance."""
+    record.base_va = node.rated_power_w * node.count
+    record.per_base = 1.0 / record.base_va
+    record.impedance_squared = impedance_pu * impedance_pu
+    record.resistance_pu = min(node.loss_c, impedance_pu)
+    record.reactance_pu = math.sqrt(record.impedance_squared - record.resistance_pu**2)
+
+
+def lower_converter(
+    record: Any,
+    storage: models.Storage,
+    share: float,
+    tick_s: float,
+    table_first: int = 0,
+    ring_first: int = 0,
+) -> NDArray[np.float64]:
+    """Rating, capability, losses and response of a storage unit's converter.
+
+    Returns its part of ``converter_table``, which is to stand at ``table_first``; its dead time takes
+    ``2 * record.delay_tick`` entries of ``converter_ring`` from ``ring_first``.
+    """
     converter = storage.converter
     assert converter is not None  # the checks of a scenario see to it
     fill(record, converter)
@@ -212,53 +233,52 @@ def lower_converter(record: Any, storage: models.Storage, share: float, tick_s: 
     record.fast = 1 if storage.role == "fast" else 0
     record.limit_va = converter.apparent_power_va or converter.rated_power_w
     record.limit_w = min(converter.rated_power_w, record.limit_va)
-    record.decay = lag_decay(converter.time_constant_s, tick_s)
+    record.per_limit_w = 1.0 / record.limit_w
+    record.per_limit_va = 1.0 / record.limit_va
+    record.most_w = record.limit_w * converter.overload_pu
+    record.most_va = record.limit_va * converter.overload_pu
+    record.overload_extra = converter.overload_pu - 1.0
+    record.overload_room = record.overload_extra * converter.overload_s / tick_s
+    record.overload_use = reciprocal(record.overload_room)
+    record.overload_recover = tick_s / converter.overload_recovery_s
+    record.delay_tick = round(converter.delay_s / tick_s)
+    record.ring_first = ring_first
+    lag_s = converter.time_constant_s
+    record.decay = lag_decay(lag_s, tick_s)
+    record.lag_per_tick = tick_s / lag_s if lag_s > 0.0 else 0.0
     record.ramp_w_per_tick = converter.ramp_w_per_s * tick_s
-    record.loss_0_w = converter.loss_a * converter.rated_power_w
-    record.loss_1 = converter.loss_b
-    record.loss_2_per_w = converter.loss_c / converter.rated_power_w
+    record.ramp_lag_w = converter.ramp_w_per_s * lag_s if converter.ramp_w_per_s < math.inf else math.inf
     record.share = share
-    record.power_round_w = rounding_magic(record.limit_w)
+    record.power_round_w = rounding_magic(record.most_va)
+    return lower_losses(record, converter, table_first)
 
 
-def battery_strings(battery: models.Battery) -> float:
-    """Parallel strings, given or from the nominal energy; not rounded, so that a size can be swept."""
-    string_j = battery.cells_series * battery.cell_voltage_v * battery.cell_capacity_ah * 3600.0
-    return battery.strings or battery.energy_j / string_j
+def lower_losses(record: Any, converter: models.Converter, table_first: int) -> NDArray[np.float64]:
+    """Loss law of both directions; returns their tables, AC powers then losses in W."""
+    rated_w = converter.rated_power_w
+    tables: list[NDArray[np.float64]] = [np.zeros(0)]
+    record.no_load_w = converter.no_load_loss * rated_w
+    for way in (0, 1):
+        curve = conversion.loss_curve(converter, charge=way == 1)
+        a, b, c = curve.coefficients
+        record.law[way] = 1 if curve.form == "efficiency" else 0
+        record.loss_0_w[way], record.loss_1[way], record.loss_2_per_w[way] = a * rated_w, b, c / rated_w
+        record.idle_w[way] = max(converter.no_load_loss, float(curve(0.0))) * rated_w
+        if not curve.smooth:
+            load, loss = curve.table(max(1.0, converter.overload_pu))
+            record.law[way] = 2
+            record.table_first[way] = table_first + sum(map(len, tables))
+            record.table_points[way] = len(load)
+            tables += [load * rated_w, loss * rated_w]
+    square = converter.reactive_loss or converter.loss_c
+    if converter.loss_form == "table" and converter.reactive_loss == 0.0:
+        rise = conversion.loss_pu(converter, [0.0, 1.0])
+        square = max(0.0, float(rise[1] - rise[0]))
+    record.reactive_loss_per_w = square / rated_w
+    return np.concatenate(tables)
 
 
-def even_ocv_table(battery: models.Battery) -> NDArray[np.float64]:
-    """Cell OCV on an even SoC grid from 0 to 1: the table itself where it is even, else 1000 intervals."""
-    if len(battery.ocv_soc) < 2:
-        raise ValueError("a battery needs an OCV table of at least two points")
-    soc = np.asarray(battery.ocv_soc, dtype=np.float64)
-    ocv_v = np.asarray(battery.ocv_v, dtype=np.float64)
-    grid = np.linspace(0.0, 1.0, len(soc))
-    if np.allclose(soc, grid, rtol=0.0, atol=1e-9):
-        return ocv_v
-    return np.interp(np.linspace(0.0, 1.0, 1001), soc, ocv_v)
-
-
-def lower_battery(record: Any, battery: models.Battery, ocv_first: int, points: int, tick_s: float) -> None:
-    """Cells in series and parallel as one source behind one resistance."""
-    fill(record, battery)
-    strings = battery_strings(battery)
-    capacity_ah = strings * battery.cell_capacity_ah
-    record.capacity_as = capacity_ah * 3600.0
-    record.charge_per_tick = tick_s / record.capacity_as
-    record.current_per_soc_a = record.capacity_as / tick_s
-    record.series = float(battery.cells_series)
-    record.resistance_ohm = battery.cells_series / strings * battery.cell_resistance_ohm
-    record.per_ohm = reciprocal(record.resistance_ohm)
-    record.current_min_a = -battery.max_charge_c * capacity_ah
-    record.current_max_a = battery.max_discharge_c * capacity_ah
-    record.voltage_min_v = battery.cells_series * battery.cell_voltage_min_v
-    record.voltage_max_v = battery.cells_series * battery.cell_voltage_max_v
-    record.ocv_first = ocv_first
-    record.ocv_intervals = points - 1
-
-
-def lower_supercapacitor(record: Any, cell: models.Supercapacitor) -> None:
+def lower_supercapacitor(record: Any, cell: models.Supercapacitor, tick_s: float) -> None:
     """Capacitance, resistance, leakage and energy limits."""
     fill(record, cell)
     span = cell.voltage_max_v**2 - cell.voltage_min_v**2
@@ -267,7 +287,7 @@ def lower_supercapacitor(record: Any, cell: models.Supercapacitor) -> None:
     record.resistance_ohm = cell.time_constant_s / record.capacitance_core_f
     record.per_ohm = reciprocal(record.resistance_ohm)
     record.voltage_least_v = 1e-6 * cell.voltage_max_v
-    record.leakage_per_s = 2.0 / cell.leakage_time_constant_s
+    record.leakage_per_s = -math.expm1(-2.0 * tick_s / cell.leakage_time_constant_s) / tick_s
     record.energy_empty_j = 0.5 * record.capacitance_core_f * cell.voltage_min_v**2
     record.energy_usable_j = 0.5 * record.capacitance_core_f * span
     record.soc_per_j = 1.0 / record.energy_usable_j

@@ -21,7 +21,17 @@ from pydantic.fields import FieldInfo
 from wattkeel._generated.models import MODELS, Parameters, ScenarioModel
 from wattkeel.errors import Fault, shorten
 from wattkeel.presets.catalogue import read_preset
-from wattkeel.units import SUFFIXES, UNITS, UnitError, convert, parse_quantity, split_name, suffixes_for
+from wattkeel.units import (
+    SUFFIXES,
+    UNITS,
+    UnitError,
+    convert,
+    parse_quantity,
+    split_name,
+    suffixes_for,
+    suggest,
+    zero_is_plain,
+)
 
 __all__ = ["SECTIONS", "Normaliser", "Tree", "field_type", "field_unit", "near", "nested_model"]
 
@@ -199,6 +209,7 @@ class Normaliser:
     ) -> None:
         """Convert one value and keep it under its canonical name."""
         written = f"{place}.{key}"
+        raw = _native(raw)
         canonical = f"{place}.{name}"
         if canonical in self.written and self.written[canonical][0] != written:
             other = self.written[canonical][0].rpartition(".")[2]
@@ -207,7 +218,7 @@ class Normaliser:
             )
             return
         self.written[canonical] = (written, raw)
-        value = self._value(model.model_fields[name], name, key, raw, written)
+        value = self._value(model, name, key, raw, written)
         if value is not _UNSET:
             tree[name] = value
 
@@ -216,7 +227,8 @@ class Normaliser:
         child = nested_model(model.model_fields[part])
         inner = tree.setdefault(part, {})
         lower = f"{place}.{part}"
-        for key, raw in table.items():
+        for key, given in table.items():
+            raw = _native(given)
             name = self._find(child, key, raw, f"{place}.{key}")
             if name is None:
                 continue
@@ -227,7 +239,7 @@ class Normaliser:
                 )
                 continue
             self.written[canonical] = (f"{place}.{key}", raw)
-            value = self._value(child.model_fields[name], name, key, raw, f"{place}.{key}")
+            value = self._value(child, name, key, raw, f"{place}.{key}")
             if value is not _UNSET:
                 inner[name] = value
 
@@ -321,8 +333,14 @@ class Normaliser:
 
     # -- values ---------------------------------------------------------------------------------------
 
-    def _value(self, info: FieldInfo, name: str, key: str, raw: object, place: str) -> Any:
+    def _value(self, model: type[Parameters], name: str, key: str, raw: object, place: str) -> Any:
+        info = model.model_fields[name]
         kind = field_type(info)
+        alike = _of_stem(model, key)
+        if len(alike) > 1 and str(raw).strip() in ("0", "0.0"):
+            words = " or ".join(f'"{other}"' for other in alike)
+            self.fault(place, raw, "has no unit and may mean more than one parameter", f"write {words}")
+            return _UNSET
         if kind == "float":
             return self._quantity(info, name, key, raw, place)
         if kind == "int":
@@ -385,13 +403,17 @@ class Normaliser:
             if isinstance(raw, str):
                 value = parse_quantity(raw, unit)
             elif isinstance(raw, (int, float)) and not isinstance(raw, bool):
-                if suffix and key == stem:
-                    self.fault(place, raw, "has no unit", _with_unit(raw, stem, unit))
+                if suffix and key == stem and raw == 0 and zero_is_plain(unit):
+                    return 0.0
+                if suffix and key == stem and not math.isnan(raw):
+                    self.fault(place, raw, "has no unit", _with_unit(raw, name, stem, unit))
                     return _UNSET
-                given = SUFFIXES[key[len(stem) + 1 :]].symbol if suffix and key != name else unit
+                given = SUFFIXES[key[len(stem) + 1 :]].symbol if suffix and key not in (name, stem) else unit
                 value = convert(float(raw), given, unit) if given != unit else float(raw)
             else:
-                self.fault(place, _brief(raw), "must be a number or a quantity", _with_unit(1, stem, unit))
+                self.fault(
+                    place, _brief(raw), "must be a number or a quantity", _with_unit(1, name, stem, unit)
+                )
                 return _UNSET
         except UnitError as error:
             self.fault(place, raw, error.message, error.remedy)
@@ -453,12 +475,25 @@ def _plain(raw: object) -> bool:
     return isinstance(raw, (int, float)) and not isinstance(raw, bool)
 
 
-def _with_unit(raw: object, stem: str, unit: str) -> str:
-    number = shorten(raw)
+def _with_unit(raw: float, name: str, stem: str, unit: str) -> str:
     if unit == "1":
         return "write a number without quotes"
-    symbol = {"W": "MW", "J": "MWh", "VA": "MVA", "1/h": "C"}.get(unit, unit)
-    return f'write {stem} = "{number} {symbol}" or whichever unit is meant'
+    number = shorten(raw) if abs(raw) < 1e15 else repr(float(raw))
+    remedy = f"write {stem} = {suggest(number, unit)} or whichever unit is meant"
+    return f"{remedy}; or {name} = {number}" if name != stem else remedy
+
+
+def _of_stem(model: type[Parameters], key: str) -> list[str]:
+    """Parameters of a model that a key without a suffix may mean."""
+    parts = {name: split_name(name, field_unit(info)) for name, info in model.model_fields.items()}
+    return [name for name, (stem, suffix) in parts.items() if suffix and stem == key]
+
+
+def _native(raw: object) -> Any:
+    """A value of numpy as one of Python, and an array as a list; all else as it is."""
+    if isinstance(raw, (list, tuple)):
+        return [_native(item) for item in raw]
+    return raw.tolist() if hasattr(raw, "tolist") else raw
 
 
 def _show(key: object) -> str:

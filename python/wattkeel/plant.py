@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from wattkeel import loading, lowering
+from wattkeel import battery_lowering, loading, lowering
 from wattkeel._generated import dtypes, models
 from wattkeel.signals import distribution_order, signal_names
 
@@ -46,6 +46,8 @@ class Plant(NamedTuple):
     converter_state: Records
     battery: Records
     battery_state: Records
+    container: Records
+    cell: Floats
     supercapacitor: Records
     supercapacitor_state: Records
     control: Records
@@ -63,6 +65,8 @@ class Plant(NamedTuple):
     level: Floats
     generation_level: Floats
     ring: Floats
+    converter_table: Floats
+    converter_ring: Floats
     unit_soc: Floats
     node_load: Floats
     node_input: Floats
@@ -80,8 +84,9 @@ class Plant(NamedTuple):
 # What changes while a site is stepped: a snapshot is a copy of these.
 STATE_MEMBERS = (
     "job_state", "gpu_state", "node_state", "cooling_state", "generation_state", "converter_state",
-    "battery_state", "supercapacitor_state", "control_state", "grid_state", "clock", "lane", "level", "ring",
-    "unit_soc", "signal", "meter", "meter_carry", "bucket_low", "bucket_high", "bucket_total",
+    "converter_ring", "battery_state", "cell", "supercapacitor_state", "control_state", "grid_state", "clock",
+    "lane", "level", "ring", "unit_soc", "signal", "meter", "meter_carry", "bucket_low", "bucket_high",
+    "bucket_total",
 )  # fmt: skip
 
 
@@ -261,31 +266,45 @@ def _lower_storage(model: models.ScenarioModel) -> dict[str, Any]:
         "converter_state": records(dtypes.ConverterState, len(units)),
         "battery": records(dtypes.BatteryParams, len(units)),
         "battery_state": records(dtypes.BatteryState, len(units)),
+        "container": records(dtypes.ContainerParams, len(units)),
         "supercapacitor": records(dtypes.SupercapacitorParams, len(units)),
         "supercapacitor_state": records(dtypes.SupercapacitorState, len(units)),
         "unit_soc": np.zeros(len(units)),
     }
     tables: list[Floats] = []
-    points = 0
+    cells: list[Floats] = []
+    losses: list[Floats] = [np.zeros(1)]
+    delays = 0
     for u, unit in enumerate(units):
         assert unit.converter is not None
         share = unit.converter.rated_power_w / limits[unit.role]
-        lowering.lower_converter(out["converter"][u], unit, share, tick_s)
+        first = sum(map(len, losses))
+        losses.append(lowering.lower_converter(out["converter"][u], unit, share, tick_s, first, delays))
+        delays += 2 * int(out["converter"][u].delay_tick)
         out["converter_state"][u].override_w = math.nan
         if unit.battery is not None:
-            table = lowering.even_ocv_table(unit.battery)
-            lowering.lower_battery(out["battery"][u], unit.battery, points, len(table), tick_s)
-            tables.append(table)
-            points += len(table)
-            out["battery_state"][u].soc = unit.battery.soc_initial
+            places = (sum(map(len, tables)), sum(part.size for part in cells))
+            record = out["battery"][u]
+            tables.append(
+                battery_lowering.lower_battery(record, unit.battery, unit.container, places, tick_s)
+            )
+            if unit.container is not None:
+                battery_lowering.lower_container(out["container"][u], unit.battery, unit.container, tick_s)
+            cells.append(np.zeros((dtypes.CELL_ROWS, record.groups)))
+            battery_lowering.start_battery(
+                out["battery_state"][u], cells[-1], unit.battery, unit.container, tick_s
+            )
             out["unit_soc"][u] = unit.battery.soc_initial
         elif unit.supercapacitor is not None:
             cell = out["supercapacitor"][u]
-            lowering.lower_supercapacitor(cell, unit.supercapacitor)
+            lowering.lower_supercapacitor(cell, unit.supercapacitor, tick_s)
             start = unit.supercapacitor.soc_initial
             out["supercapacitor_state"][u].energy_j = cell.energy_empty_j + start * cell.energy_usable_j
             out["unit_soc"][u] = start
     out["table"] = np.concatenate(tables) if tables else np.zeros(1)
+    out["cell"] = np.concatenate([part.reshape(-1) for part in cells]) if cells else np.zeros(1)
+    out["converter_table"] = np.concatenate(losses)
+    out["converter_ring"] = np.zeros(max(1, delays))
     return out
 
 

@@ -107,6 +107,27 @@ class Scenario:
         return write_toml(self.model.model_dump(mode="python", exclude_none=True))
 
 
+def expect_scenario(given: object, taker: str) -> None:
+    """Raise unless a value is a scenario.
+
+    Parameters
+    ----------
+    given
+        What was handed over.
+    taker
+        What takes it, e.g. ``simulate``, for the message.
+
+    Raises
+    ------
+    TypeError
+        With what to write instead.
+    """
+    if not isinstance(given, Scenario):
+        how = "Scenario.from_dict(values)" if isinstance(given, Mapping) else "load(path)"
+        took = type(given).__name__
+        raise TypeError(f"{taker} takes a Scenario, not {took}: wattkeel.{taker}(wattkeel.{how})")
+
+
 def from_dict(data: Mapping[str, Any], base_dir: str | os.PathLike[str] | None = None) -> Scenario:
     """Make a scenario from nested dicts; see `Scenario.from_dict`."""
     return Scenario.from_dict(data, base_dir)
@@ -133,6 +154,15 @@ def load(path: str | os.PathLike[str], overrides: Overrides = ()) -> Scenario:
     ScenarioError
         All faults found, each with place, value, message and remedy.
     """
+    given: object = path
+    if not isinstance(given, (str, os.PathLike)) or not isinstance(os.fspath(given), str):
+        remedy = "give a path, e.g. examples/quickstart.toml"
+        if isinstance(given, Mapping):
+            remedy = "make a scenario of a dict with Scenario.from_dict(values)"
+        elif isinstance(given, Scenario):
+            remedy = "it is loaded already: simulate(scenario)"
+        shown = None if isinstance(given, (Mapping, Scenario)) else given
+        raise ScenarioError([Fault("path", shown, f"is no path but {type(given).__name__}", remedy)])
     data = read_toml(path)
     source = Path(path).absolute()
     return _build(Normaliser(source.parent), data, overrides, source)

@@ -51,6 +51,9 @@ _STORAGE = (
     ("storage.{}.voltage_v", "V", "Terminal voltage of the cells"),
     ("storage.{}.current_a", "A", "Current of the cells, positive in discharge"),
     ("storage.{}.shortfall_power_w", "W", "Converter's power less power delivered"),
+    ("storage.{}.polarisation_power_w", "W", "Power that goes into polarisation and hysteresis"),
+    ("storage.{}.temperature_k", "K", "Temperature of the hottest cells; 0 where it is not modelled"),
+    ("storage.{}.auxiliary_power_w", "W", "Power of the container's climate and auxiliaries"),
 )
 
 

@@ -7,7 +7,7 @@ import platform
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -122,13 +122,9 @@ def simulate(
         The run directory cannot be written any more (disk full); what was written stays readable.
     """
     from wattkeel.engine import Engine
-    from wattkeel.scenario import Scenario
+    from wattkeel.scenario import expect_scenario
 
-    given: object = scenario
-    if not isinstance(given, Scenario):
-        how = "Scenario.from_dict(values)" if isinstance(given, Mapping) else "load(path)"
-        took = type(given).__name__
-        raise TypeError(f"simulate takes a Scenario, not {took}: wattkeel.simulate(wattkeel.{how})")
+    expect_scenario(scenario, "simulate")
     if out_dir is not None:
         rundir.check_directory(Path(out_dir))
     built = Engine(scenario, engine=engine, threads=threads, isa=isa)

@@ -19,13 +19,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from wattkeel import lowering
-from wattkeel._generated import dtypes
+from wattkeel import lowering, stage_inputs
+from wattkeel._generated import dtypes, models
 from wattkeel.errors import Fault, ScenarioError
 from wattkeel.plant import records
+from wattkeel.stage_inputs import expect, like, number, whole, whole_ticks
+from wattkeel.stage_inputs import positive as positive
+from wattkeel.stage_inputs import series as series
 
 if TYPE_CHECKING:
     from wattkeel import parameters
+    from wattkeel.ageing import Stress
 
 Floats = NDArray[np.float64]
 
@@ -39,6 +43,7 @@ __all__ = [
     "grid",
     "rack",
     "supercapacitor",
+    "transformer",
     "workload",
 ]
 
@@ -91,11 +96,32 @@ class CoolingRun:
 
 @dataclass(frozen=True, slots=True)
 class ConverterRun:
-    """AC power delivered, DC power taken and loss; shapes (ticks,), W."""
+    """Active and reactive power delivered, DC power taken, loss; shapes (ticks,), W and var.
+
+    ``limited`` marks ticks in which the capability (apparent power, voltage, spent overload) held active or
+    reactive power below the response.
+    """
 
     power_w: Floats
+    reactive_power_var: Floats
     dc_power_w: Floats
     loss_w: Floats
+    limited: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class TransformerRun:
+    """Power at the primary side, loss, voltage of the secondary side; shapes (ticks,).
+
+    ``unserved_power_w`` is what no voltage can deliver; ``overloaded`` marks apparent power above the rating.
+    """
+
+    power_w: Floats
+    reactive_power_var: Floats
+    loss_w: Floats
+    voltage_pu: Floats
+    unserved_power_w: Floats
+    overloaded: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +139,32 @@ class CellRun:
     voltage_v: Floats
     soc: Floats
     limited: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class BatteryRun:
+    """What a battery, or each of many, did; shapes (rows,) or (rows, batteries), a row being ``every`` ticks.
+
+    ``power_w`` is delivered at the terminals, ``cell_power_w`` leaves the chemistry, ``loss_w`` is heat and
+    ``polarisation_power_w`` goes into branches and hysteresis, from which it comes back:
+    cell_power_w = power_w + loss_w + polarisation_power_w. ``voltage_v`` is the mean of the terminal voltage,
+    ``end_voltage_v`` its value at the end. ``temperature_k`` is that of the hottest string,
+    ``auxiliary_power_w`` that of HVAC and auxiliaries of the container. ``limited`` counts the ticks in which
+    a limit was met. ``stress`` is what ageing models need, where it was asked for.
+    """
+
+    power_w: Floats
+    cell_power_w: Floats
+    loss_w: Floats
+    polarisation_power_w: Floats
+    current_a: Floats
+    voltage_v: Floats
+    end_voltage_v: Floats
+    soc: Floats
+    temperature_k: Floats
+    auxiliary_power_w: Floats
+    limited: NDArray[np.int64]
+    stress: Stress | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,50 +188,17 @@ class GridRun:
     unserved_power_w: Floats
 
 
-def _kernel(name: str, engine: str) -> Callable[..., Any]:
-    if engine == "native":
+def kernel(name: str, engine: str) -> Callable[..., Any]:
+    """Kernel of that name of an engine."""
+    if stage_inputs.known_engine(engine) == "native":
         from wattkeel.native import core
 
         kernel: Callable[..., Any] = core().kernels()[name]
         return kernel
-    if engine == "numba":
-        from wattkeel.prototype import runs
+    from wattkeel.prototype import runs
 
-        prototype: Callable[..., Any] = getattr(runs, name)
-        return prototype
-    raise ScenarioError([Fault("engine", engine, "unknown engine", 'write "native" or "numba"')])
-
-
-def _series(place: str, values: ArrayLike, lanes: bool = False) -> Floats:
-    """Input as a C-contiguous float64 array of one dimension, or of two where lanes are allowed."""
-    try:
-        array = np.ascontiguousarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ScenarioError(
-            [Fault(place, values, "not an array of numbers", "give one number a tick")]
-        ) from None
-    if array.ndim not in ((1, 2) if lanes else (1,)) or array.size == 0:
-        shape = "(ticks,) or (ticks, lanes)" if lanes else "(ticks,)"
-        raise ScenarioError([Fault(place, array.shape, "wrong shape", f"give an array of shape {shape}")])
-    if not np.isfinite(array).all():
-        at = int(np.flatnonzero(~np.isfinite(array.reshape(-1)))[0])
-        raise ScenarioError(
-            [Fault(f"{place}[{at}]", array.reshape(-1)[at], "not a finite number", "mend the input")]
-        )
-    return array
-
-
-def _positive(place: str, value: float) -> float:
-    if not (np.isfinite(value) and value > 0.0):
-        raise ScenarioError([Fault(place, value, "must be a finite number above 0", "give it in SI units")])
-    return float(value)
-
-
-def _whole_ticks(place: str, time_s: float, step_s: float) -> None:
-    ticks = lowering.in_ticks(time_s, _positive("time_step_s", step_s))
-    if ticks != round(ticks):
-        remedy = f"give a whole multiple of {step_s:g} s"
-        raise ScenarioError([Fault(place, time_s, "not a whole number of ticks", remedy)])
+    prototype: Callable[..., Any] = getattr(runs, name)
+    return prototype
 
 
 def _outputs(count: int, shape: tuple[int, ...]) -> list[Floats]:
@@ -203,24 +222,26 @@ def workload(
     seed
         Seed of the random generator.
     """
+    expect(params=(params, models.Workload), gpu=(gpu, models.Gpu))
+    racks, seed = whole("racks", racks, 1, 10**7), whole("seed", seed, 0, 2**63 - 1)
     if params.kind != "training":
         raise ScenarioError(
             [Fault("params.kind", params.kind, "only training", "read a trace with read_trace")]
         )
-    ticks = max(1, round(_positive("duration_s", duration_s) / _positive("time_step_s", time_step_s)))
+    ticks = max(1, round(positive("duration_s", duration_s) / positive("time_step_s", time_step_s)))
     job, state = records(dtypes.JobParams, 1), records(dtypes.JobState, 1)
     lowering.lower_job(job[0], params, 0, time_step_s)
     lowering.start_job(state[0], job[0])
     demand_w = np.zeros((ticks, racks))
-    p, s = _one(job, engine), _one(state, engine)
-    _kernel("workload_run", engine)(
+    p, s = one(job, engine), one(state, engine)
+    kernel("workload_run", engine)(
         ticks, racks, p, s, seed, gpu.rated_power_w, gpu.idle_power_w,
         np.arange(racks, dtype=np.int64), np.zeros(racks), demand_w,
     )  # fmt: skip
     return WorkloadRun(demand_w)
 
 
-def _one(record: Any, engine: str) -> Any:
+def one(record: Any, engine: str) -> Any:
     """A single record as an engine takes it: an array of one for C++, the record itself for Python."""
     return record if engine == "native" else record[0]
 
@@ -228,22 +249,23 @@ def _one(record: Any, engine: str) -> Any:
 def gpu(
     params: parameters.Gpu, *, demand_power_w: ArrayLike, time_step_s: float, engine: str = "native"
 ) -> GpuRun:
-    """Power smoothing of a GPU for a given demand, W per GPU; shape (ticks,) or (ticks, lanes).
+    """Power smoothing of a GPU for a given demand, W per GPU; shape (ticks,) or (ticks, gpus).
 
     See ``wattkeel.prototype.gpu.gpu_power`` for the model and its source.
     """
-    demand_w = _series("demand_power_w", demand_power_w, lanes=True)
+    expect(params=(params, models.Gpu))
+    demand_w = series("demand_power_w", demand_power_w, lanes="gpus")
     ticks, lanes = demand_w.shape[0], 1 if demand_w.ndim == 1 else demand_w.shape[1]
     record = records(dtypes.GpuParams, 1)
-    lowering.lower_gpu(record[0], params, _positive("time_step_s", time_step_s))
+    lowering.lower_gpu(record[0], params, positive("time_step_s", time_step_s))
     magic = lowering.rounding_magic(
         4.0 * max(params.rated_power_w * params.edp_factor, float(np.abs(demand_w).max()))
     )
     out = _outputs(5, (ticks, lanes))
     power_w = np.full(lanes, params.idle_power_w)
     below = np.full(lanes, float(record[0].hysteresis_tick) + 1.0)
-    _kernel("gpu_run", engine)(
-        ticks, lanes, _one(record, engine), 1.0, magic, params.cap_w, demand_w.reshape(ticks, lanes),
+    kernel("gpu_run", engine)(
+        ticks, lanes, one(record, engine), 1.0, magic, params.cap_w, demand_w.reshape(ticks, lanes),
         power_w, below, np.zeros(lanes), *out,
     )  # fmt: skip
     return GpuRun(*(array.reshape(demand_w.shape) for array in out[1:]))
@@ -257,15 +279,16 @@ def rack(
 
     Shape of ``gpu_power_w``: (ticks,) or (ticks, racks).
     """
-    power_w = _series("gpu_power_w", gpu_power_w, lanes=True)
+    expect(params=(params, models.Rack), gpu=(gpu, models.Gpu))
+    power_w = series("gpu_power_w", gpu_power_w, lanes="racks")
     ticks, lanes = power_w.shape[0], 1 if power_w.ndim == 1 else power_w.shape[1]
     record = records(dtypes.RackParams, 1)
-    lowering.lower_rack(record[0], params, gpu, False, _positive("time_step_s", time_step_s))
+    lowering.lower_rack(record[0], params, gpu, False, positive("time_step_s", time_step_s))
     bound = float(np.abs(power_w).max()) * (1.0 + params.overhead_fraction) + params.overhead_w
     magic = lowering.rounding_magic(8.0 * (bound + params.store_power_w + float(record[0].loss_0_w)))
     overhead, store_w, lost_w, stored_j, psu_w, inlet_w = _outputs(6, (ticks, lanes))
-    _kernel("rack_run", engine)(
-        ticks, lanes, _one(record, engine), magic, time_step_s, power_w.reshape(ticks, lanes),
+    kernel("rack_run", engine)(
+        ticks, lanes, one(record, engine), magic, time_step_s, power_w.reshape(ticks, lanes),
         np.zeros(lanes), np.full(lanes, float(record[0].store_target_j)), np.zeros(lanes), np.zeros(lanes),
         overhead, store_w, lost_w, stored_j, psu_w, inlet_w,
     )  # fmt: skip
@@ -288,15 +311,21 @@ def distribution(
     load_power_w
         Load that hangs at a node itself, by name, shapes (ticks,), W.
     """
+    arguments: dict[str, object] = {"params": params, "load_power_w": load_power_w}
+    for place, given in arguments.items():
+        if not isinstance(given, Mapping):
+            message = f"is {stage_inputs.of_type(given)}, not a mapping by the names of nodes"
+            raise ScenarioError([Fault(place, None, message, 'write {"pdu": ...}')])
+    expect(**{f"params.{name}": (node, models.Distribution) for name, node in params.items()})
     depth = {name: _depth(params, name) for name in params}
     order = sorted(params, key=lambda name: -depth[name])
     unknown = [name for name in load_power_w if name not in order]
     if unknown or not load_power_w:
         raise ScenarioError([Fault("load_power_w", unknown, "no such node", "nodes: " + ", ".join(order))])
-    series = {name: _series(f"load_power_w.{name}", values) for name, values in load_power_w.items()}
-    ticks = len(next(iter(series.values())))
+    loads = {name: series(f"load_power_w.{name}", values) for name, values in load_power_w.items()}
+    ticks = len(next(iter(loads.values())))
     load_w = np.zeros((ticks, len(order)))
-    for name, values in series.items():
+    for name, values in loads.items():
         if len(values) != ticks:
             raise ScenarioError(
                 [Fault(f"load_power_w.{name}", len(values), "lengths differ", f"give {ticks}")]
@@ -309,7 +338,7 @@ def distribution(
     input_w, loss_w = _outputs(2, load_w.shape)
     bus_w = np.zeros(ticks)
     changed = np.zeros(load_w.shape, dtype=np.int64)
-    _kernel("distribution_run", engine)(
+    kernel("distribution_run", engine)(
         ticks,
         len(order),
         nodes,
@@ -344,73 +373,134 @@ def cooling(
     params: parameters.Cooling, *, it_power_w: ArrayLike, time_step_s: float, engine: str = "native"
 ) -> CoolingRun:
     """Cooling power for given IT power, shape (ticks,), W."""
-    it_w = _series("it_power_w", it_power_w)
+    expect(params=(params, models.Cooling))
+    it_w = series("it_power_w", it_power_w)
     record = records(dtypes.CoolingParams, 1)
     lowering.fill(record[0], params)
-    record[0].decay = lowering.lag_decay(params.time_constant_s, _positive("time_step_s", time_step_s))
+    record[0].decay = lowering.lag_decay(params.time_constant_s, positive("time_step_s", time_step_s))
     power_w = np.zeros(len(it_w))
     state = records(dtypes.CoolingState, 1)
-    _kernel("cooling_run", engine)(len(it_w), _one(record, engine), _one(state, engine), it_w, power_w)
+    kernel("cooling_run", engine)(len(it_w), one(record, engine), one(state, engine), it_w, power_w)
     return CoolingRun(power_w)
 
 
 def converter(
-    params: parameters.Converter, *, command_w: ArrayLike, time_step_s: float, engine: str = "native"
-) -> ConverterRun:
-    """Response and loss of a converter whose store can do all; shape (ticks,), W, positive delivers."""
-    from wattkeel import parameters as models
+    params: parameters.Converter, *, command_w: ArrayLike, time_step_s: float,
+    reactive_var: ArrayLike | None = None, voltage_pu: ArrayLike | None = None, engine: str = "native",
+) -> ConverterRun:  # fmt: skip
+    """Capability, response and loss of a converter whose store can do all.
 
-    command = _series("command_w", command_w)
-    record, state = records(dtypes.ConverterParams, 1), records(dtypes.ConverterState, 1)
-    storage = models.Storage(converter=params)
-    lowering.lower_converter(record[0], storage, 1.0, _positive("time_step_s", time_step_s))
-    state[0].override_w = np.nan
-    power_w, dc_w = _outputs(2, command.shape)
-    _kernel("converter_run", engine)(
-        len(command), _one(record, engine), _one(state, engine), command, power_w, dc_w
+    Parameters
+    ----------
+    params
+        Converter; ``wattkeel.conversion`` has its efficiency as a curve.
+    command_w
+        Active power commanded, positive delivers, shape (ticks,), W.
+    time_step_s
+        Length of a tick, s; ``params.delay_s`` is a whole number of them.
+    reactive_var
+        Reactive power commanded, shape (ticks,) or one for all, var; none without it.
+    voltage_pu
+        Voltage at the terminals, shape (ticks,) or one for all, 0 to 2 pu; 1 without it. In a site it is
+        that of the tick before.
+    """
+    from wattkeel import conversion_stage
+
+    return conversion_stage.run_converter(params, command_w, time_step_s, reactive_var, voltage_pu, engine)
+
+
+def transformer(
+    params: parameters.Distribution, *, power_w: ArrayLike, reactive_power_var: ArrayLike | None = None,
+    source_voltage_pu: ArrayLike | None = None, impedance_pu: float = 0.0, engine: str = "native",
+) -> TransformerRun:  # fmt: skip
+    """A transformer under a load of its secondary side: losses, and the voltage behind its impedance.
+
+    The loss is the law of the distribution nodes (``loss_a``: no-load loss; ``loss_c``: load loss at rating;
+    or a table) at the apparent power of the load and nominal voltage; the presets of ``distribution`` fit.
+    The impedance is split into the resistance of the load loss and a reactance.
+
+    Parameters
+    ----------
+    params
+        The transformers: ``rated_power_w`` is the rating of one in VA, ``count`` of them share the load.
+    power_w, reactive_power_var
+        Load, shape (ticks,), W and var; no reactive power without it, one number for all.
+    source_voltage_pu
+        Voltage of the primary side, shape (ticks,) or one for all, 0 to 2 pu; 1 without it.
+    impedance_pu
+        Short-circuit impedance per unit of the rating, 0 for a stiff voltage; not below ``loss_c``.
+    """
+    from wattkeel import conversion_stage
+
+    return conversion_stage.run_transformer(
+        params, power_w, reactive_power_var, source_voltage_pu, impedance_pu, engine
     )
-    return ConverterRun(power_w, dc_w, dc_w - power_w)
 
 
 def battery(
-    params: parameters.Battery, *, power_w: ArrayLike, time_step_s: float, engine: str = "native"
-) -> CellRun:
-    """A battery under commanded DC power, positive in discharge; shape (ticks,), W.
+    params: parameters.Battery, *, power_w: ArrayLike | None = None, current_a: ArrayLike | None = None,
+    voltage_v: ArrayLike | None = None, time_step_s: float, container: parameters.Container | None = None,
+    soc_initial: ArrayLike | None = None, ageing: parameters.Ageing | None = None, every: int = 1,
+    engine: str = "native",
+) -> BatteryRun:  # fmt: skip
+    """A battery under commanded DC power, current or voltage; discharge is positive.
+
+    See ``wattkeel.prototype.battery`` for the model and its sources.
+
+    Parameters
+    ----------
+    params
+        Cells; an OCV table and a size are needed.
+    power_w, current_a, voltage_v
+        One of them: (ticks,) for one battery, or (ticks, batteries) for batteries that stand alone. W, A or V
+        at the terminals of a whole battery, held over a tick.
+    time_step_s
+        Length of a tick, s.
+    container
+        Climate around one battery; without it the air keeps its temperature.
+    soc_initial
+        SoC at the start, one or (batteries,), instead of that of the parameters.
+    ageing
+        How to count the stress of one battery, for the models of ``wattkeel.ageing``; without it none is
+        counted. SoC and temperature are those of the first group of strings at every renewal of the slow
+        quantities (``params.refresh_s``); what is left of a last period is not counted.
+    every
+        Ticks in a row of the result: means of powers, current and voltage, last values of the state. A rest
+        that fills no row is left out.
+    engine
+        "native" or "numba".
 
     Raises
     ------
     ScenarioError
-        Also when ``params`` has no OCV table or no size.
+        Also when ``params`` contradicts itself, or has no OCV table or no size.
     """
-    command = _series("power_w", power_w)
-    if len(params.ocv_v) < 2 or len(params.ocv_v) != len(params.ocv_soc):
-        raise ScenarioError(
-            [Fault("params.ocv_v", list(params.ocv_v), "no OCV table", "give ocv_soc and ocv_v")]
-        )
-    if lowering.battery_strings(params) <= 0.0:
-        raise ScenarioError(
-            [Fault("params.energy_j", params.energy_j, "no size", "give energy_j or strings")]
-        )
-    table = lowering.even_ocv_table(params)
-    record, state = records(dtypes.BatteryParams, 1), records(dtypes.BatteryState, 1)
-    lowering.lower_battery(record[0], params, 0, len(table), _positive("time_step_s", time_step_s))
-    state[0].soc = params.soc_initial
-    return _cell_run("battery_run", record, state, (table,), command, engine)
+    from wattkeel import battery_stage
+
+    given: dict[str, tuple[object, type[models.Parameters]]] = {"params": (params, models.Battery)}
+    given |= {} if container is None else {"container": (container, models.Container)}
+    given |= {} if ageing is None else {"ageing": (ageing, models.Ageing)}
+    expect(**given)
+    stage_inputs.known_engine(engine)
+    every = whole("every", every, 1, 2**53)
+    drive = {"power_w": power_w, "current_a": current_a, "voltage_v": voltage_v}
+    return battery_stage.run(params, drive, time_step_s, container, soc_initial, ageing, every, engine)
 
 
 def supercapacitor(
     params: parameters.Supercapacitor, *, power_w: ArrayLike, time_step_s: float, engine: str = "native"
 ) -> CellRun:
     """A supercapacitor under commanded DC power, positive in discharge; shape (ticks,), W."""
-    command = _series("power_w", power_w)
+    expect(params=(params, models.Supercapacitor))
+    command = series("power_w", power_w)
     if params.energy_j <= 0.0 and params.capacitance_f <= 0.0:
         raise ScenarioError(
             [Fault("params.energy_j", params.energy_j, "no size", "give energy_j or capacitance_f")]
         )
     record, state = records(dtypes.SupercapacitorParams, 1), records(dtypes.SupercapacitorState, 1)
-    lowering.lower_supercapacitor(record[0], params)
+    step_s = positive("time_step_s", time_step_s)
+    lowering.lower_supercapacitor(record[0], params, step_s)
     state[0].energy_j = record[0].energy_empty_j + params.soc_initial * record[0].energy_usable_j
-    step_s = _positive("time_step_s", time_step_s)
     return _cell_run("supercapacitor_run", record, state, (step_s,), command, engine)
 
 
@@ -419,8 +509,8 @@ def _cell_run(
 ) -> CellRun:
     out = _outputs(6, command.shape)
     limited = np.zeros(len(command), dtype=np.int64)
-    _kernel(name, engine)(
-        len(command), _one(record, engine), _one(state, engine), *extra, command, *out, limited
+    kernel(name, engine)(
+        len(command), one(record, engine), one(state, engine), *extra, command, *out, limited
     )
     delivered, inner, loss, current, voltage, soc = out
     return CellRun(delivered, inner, loss, current, voltage, soc, limited == 1)
@@ -434,17 +524,22 @@ def control(
 
     ``slow_power_w`` and ``fast_power_w`` are the ratings of all slow and all fast units together.
     """
-    load = _series("load_w", load_w)
-    _whole_ticks("params.period_s", params.period_s, time_step_s)
-    _whole_ticks("params.measurement_delay_s", params.measurement_delay_s, time_step_s)
+    expect(params=(params, models.Control))
+    load = series("load_w", load_w)
+    for place, value in (("slow_power_w", slow_power_w), ("fast_power_w", fast_power_w)):
+        number(place, value, 0.0, 1e15)
+    for place, value in (("slow_soc", slow_soc), ("fast_soc", fast_soc)):
+        number(place, value, 0.0, 1.0)
+    whole_ticks("params.period_s", params.period_s, time_step_s)
+    whole_ticks("params.measurement_delay_s", params.measurement_delay_s, time_step_s)
     record, state = records(dtypes.ControlParams, 1), records(dtypes.ControlState, 1)
     lowering.lower_control(
-        record[0], params, (slow_power_w, fast_power_w), _positive("time_step_s", time_step_s)
+        record[0], params, (slow_power_w, fast_power_w), positive("time_step_s", time_step_s)
     )
     ring = np.zeros(int(record[0].delay_tick + 1 + max(1, record[0].average_count)))
     out = _outputs(3, load.shape)
-    _kernel("control_run", engine)(
-        len(load), _one(record, engine), _one(state, engine), ring, load, slow_soc, fast_soc, *out
+    kernel("control_run", engine)(
+        len(load), one(record, engine), one(state, engine), ring, load, slow_soc, fast_soc, *out
     )
     return ControlRun(*out)
 
@@ -458,29 +553,25 @@ def grid(
     ``params.rated_power_w`` must be given: it is the base of SCR and of pu. Without
     ``reactive_power_var`` the load has ``params.power_factor``.
     """
-    bus_w = _series("power_w", power_w)
+    expect(params=(params, models.Grid))
+    bus_w = series("power_w", power_w)
     if params.rated_power_w <= 0.0:
         raise ScenarioError(
             [Fault("params.rated_power_w", params.rated_power_w, "no base", "give the rated power")]
         )
     record, state = records(dtypes.GridParams, 1), records(dtypes.GridState, 1)
-    step_s = _positive("time_step_s", time_step_s)
+    step_s = positive("time_step_s", time_step_s)
     reference_w = params.reference_power_w or math.nan
     lowering.lower_grid(record[0], params, params.rated_power_w, reference_w, step_s)
     event = records(dtypes.GridEvent, len(params.event))
     for j, row in enumerate(params.event):
         lowering.lower_event(event[j], row, step_s)
     state[0].event_voltage_pu = 1.0
-    if reactive_power_var is None:
-        load_var = float(record[0].reactive_per_watt) * bus_w
-    else:
-        load_var = _series("reactive_power_var", reactive_power_var)
-    if len(load_var) != len(bus_w):
-        raise ScenarioError(
-            [Fault("reactive_power_var", len(load_var), "lengths differ", f"give {len(bus_w)}")]
-        )
+    load_var = float(record[0].reactive_per_watt) * bus_w
+    if reactive_power_var is not None:
+        load_var = like("reactive_power_var", reactive_power_var, bus_w, 0.0)
     out = _outputs(6, bus_w.shape)
-    _kernel("grid_run", engine)(
-        len(bus_w), _one(record, engine), _one(state, engine), event, step_s, bus_w, load_var, *out
+    kernel("grid_run", engine)(
+        len(bus_w), one(record, engine), one(state, engine), event, step_s, bus_w, load_var, *out
     )
     return GridRun(*out)

@@ -107,6 +107,7 @@ def summarise(
         figures["facility_ratio"] = figures["load_energy_j"] / figures["it_energy_j"]
     for place in recorder.plan.places()["storage"]:
         figures.update(_storage(place, model.storage[place], extremes, final, recorder))
+        figures.update(_heat(f"storage.{place}", model.storage[place], extremes, meters))
     figures["event_count"] = float(sum(recorder.log.counts.values()))
     return figures
 
@@ -132,6 +133,24 @@ def _storage(
             suffix = f"_{unit}" if unit else ""
             low, high = extremes[f"{head}.{name}"]
             figures[f"{head}.{stem}_min{suffix}"], figures[f"{head}.{stem}_max{suffix}"] = low, high
+    return figures
+
+
+def _heat(
+    head: str,
+    storage: Any,
+    extremes: Mapping[str, tuple[float, float]],
+    meters: Mapping[str, float],
+) -> dict[str, float]:
+    """Return the key figures of a battery whose temperature is modelled: hottest cells, climate."""
+    heated = storage.kind == "battery" and (
+        storage.battery.cell_heat_capacity_j_per_k > 0.0 or storage.container is not None
+    )
+    figures = {}
+    if heated and f"{head}.temperature_k" in extremes:
+        figures[f"{head}.temperature_max_k"] = extremes[f"{head}.temperature_k"][1]
+    if heated and f"{head}.auxiliary_power_w" in meters:
+        figures[f"{head}.auxiliary_energy_j"] = meters[f"{head}.auxiliary_power_w"]
     return figures
 
 

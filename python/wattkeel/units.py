@@ -23,6 +23,8 @@ __all__ = [
     "parse_quantity",
     "split_name",
     "suffixes_for",
+    "suggest",
+    "zero_is_plain",
 ]
 
 _PREFIXES = {
@@ -72,12 +74,15 @@ class Unit:
         Base units in one of this unit.
     suffix
         How it is written at the end of a key; empty when that would be ambiguous.
+    offset
+        Value of the base unit at zero of this unit.
     """
 
     symbol: str
     dimension: str
     factor: Fraction
     suffix: str = ""
+    offset: Fraction = Fraction(0)
 
 
 def _table() -> dict[str, Unit]:
@@ -120,12 +125,30 @@ def _table() -> dict[str, Unit]:
     add("1", "ratio", Fraction(1), "fraction")
     add("1/h", "C-rate", Fraction(1), "c")
     add("C", "C-rate", Fraction(1))
+    for symbol, seconds in (("s", 1), ("d", 86400)):
+        add(f"1/{symbol}", "share per time", Fraction(1, seconds), f"per_{symbol}")
+    for prefix in ("", "k", "M"):
+        add(f"{prefix}J/K", "heat capacity", _PREFIXES[prefix], f"{prefix}j_per_k".lower())
+        add(f"{prefix}W/K", "heat transfer", _PREFIXES[prefix], f"{prefix}w_per_k".lower())
+    for prefix in ("", "m"):
+        add(f"{prefix}V/K", "voltage per temperature", _PREFIXES[prefix], f"{prefix}v_per_k".lower())
+    add("K", "temperature", Fraction(1), "k")
+    units["degC"] = Unit("degC", "temperature", Fraction(1), "degc", Fraction(5463, 20))
     return units
 
 
 # Every unit by its symbol.
 UNITS: dict[str, Unit] = _table()
-_ALIASES = {"Ω": "ohm", "Ohm": "ohm", "u": "µ", "μ": "µ", "sec": "s", "VAr": "var", "Var": "var"}
+_ALIASES = {
+    "Ω": "ohm",
+    "Ohm": "ohm",
+    "u": "µ",
+    "μ": "µ",
+    "sec": "s",
+    "VAr": "var",
+    "Var": "var",
+    "°C": "degC",
+}
 for _symbol in [symbol for symbol in UNITS if symbol.endswith("ohm")]:
     _ALIASES[_symbol.removesuffix("ohm") + "Ω"] = _symbol
 for _symbol in [symbol for symbol in UNITS if symbol.startswith("µ")]:
@@ -173,7 +196,7 @@ def parse_quantity(text: str, unit: str) -> float:
     Parameters
     ----------
     text
-        Number and unit, e.g. ``"20 MW/min"``; ``"inf"`` may stand without one.
+        Number and unit, e.g. ``"20 MW/min"``; ``"inf"`` may stand without one, and 0 but for temperatures.
     unit
         Unit of the result, e.g. ``"W/s"``.
 
@@ -205,7 +228,7 @@ def parse_quantity(text: str, unit: str) -> float:
     if symbol[:1] in (",", "'", "’") and symbol[1:2].isdigit():
         raise UnitError("has a sign that is not read in numbers", 'use a decimal point, as in "2.5 s"')
     if not symbol:
-        raise UnitError("has no unit", f"write one, e.g. {_shown(number, unit)}")
+        return _bare(number, unit)
     found = _find(symbol, unit)
     _check_dimension(found, unit)
     return convert(number, found.symbol, unit)
@@ -234,15 +257,26 @@ def convert(number: str | float, unit: str, to: str) -> float:
     text = number if isinstance(number, str) else repr(float(number))
     value = float(text)
     factor = UNITS[unit].factor / UNITS[to].factor
+    shift = (UNITS[unit].offset - UNITS[to].offset) / UNITS[to].factor
     # Without this way out an exponent of a million digits would be written out as a fraction.
-    if not math.isfinite(value) or value == 0.0 or factor == 1:
+    if not math.isfinite(value) or value == 0.0 or (factor == 1 and shift == 0):
         if isinstance(number, str) and math.isinf(value):
             raise UnitError("is beyond the range of numbers", "write a smaller number")
-        return value
+        return value if value != 0.0 or shift == 0 else float(shift)
     try:
-        return float(Fraction(Decimal(text)) * factor)
+        return float(Fraction(Decimal(text)) * factor + shift)
     except OverflowError:
         raise UnitError("is beyond the range of numbers", "write a smaller number") from None
+
+
+def _bare(number: str, unit: str) -> float:
+    """Value of a number without a unit: only nothing needs none."""
+    if float(number) == 0.0 and zero_is_plain(unit):
+        return 0.0
+    if UNITS[unit].dimension != "ratio":
+        raise UnitError("has no unit", f"write one, e.g. {suggest(number, unit)}")
+    share = f', or "{number} %" for a share' if 1.0 < float(number) <= 100.0 else ""
+    raise UnitError("has no unit", f"write a number: {number} without quotes{share}")
 
 
 def _find(symbol: str, unit: str) -> Unit:
@@ -289,13 +323,47 @@ def _example(unit: str) -> str:
         "voltage": "230 kV",
         "ratio": "95 %",
         "C-rate": "1 C",
+        "temperature": "25 degC",
     }
     return f'"{examples.get(UNITS[unit].dimension, f"1 {unit}")}"'
 
 
-def _shown(number: str, unit: str) -> str:
-    symbol = {"ratio": "%", "power": "MW", "energy": "MWh", "C-rate": "C"}.get(UNITS[unit].dimension, unit)
-    return f'"{number} {symbol}"'
+# Unit that people mean who leave it out, by the unit of the spec tables.
+_USUAL = {"W": "MW", "VA": "MVA", "var": "Mvar", "J": "MWh", "1/h": "C", "K": "degC"}
+# Beyond this a number is in the unit of the spec tables: watts, not megawatts.
+_MOST_USUAL = 1e4
+# From here on a temperature is in kelvin.
+_LEAST_KELVIN = 150.0
+
+
+def zero_is_plain(unit: str) -> bool:
+    """Whether nothing is the same in all units of that kind, so that 0 needs none; no temperature is."""
+    dimension = UNITS[unit].dimension
+    return all(other.offset == 0 for other in UNITS.values() if other.dimension == dimension)
+
+
+def suggest(number: str, unit: str) -> str:
+    """A quantity that a number without a unit may mean, for a remedy.
+
+    Parameters
+    ----------
+    number
+        As it was written.
+    unit
+        Unit of the spec tables.
+
+    Returns
+    -------
+    str
+        In quotes, with its size in usual units where that is not plain: ``"20000000 J" (5.556 kWh)``.
+    """
+    value = float(number)
+    most = _LEAST_KELVIN if unit == "K" else _MOST_USUAL
+    if abs(value) < most or not math.isfinite(value):
+        return f'"{number} {_USUAL.get(unit, unit)}"'
+    usual = format_quantity(value, unit)
+    text = f'"{value:.10g} {unit}"'
+    return text if usual.endswith(f" {unit}") else f"{text} ({usual})"
 
 
 _ENGINEERING = {

@@ -14,6 +14,7 @@ import numpy as np
 from wattkeel._generated import dtypes
 from wattkeel.lowering import rounding_magic
 from wattkeel.plant import records
+from wattkeel.prototype import ageing
 
 Builder = Callable[[np.random.Generator, int], list[Any]]
 BUILDERS: dict[str, Builder] = {}
@@ -191,66 +192,134 @@ def rack_psu(rng: np.random.Generator, n: int) -> list[Any]:
 
 
 @builder
-def distribution_step(rng: np.random.Generator, n: int) -> list[Any]:
-    count = min(n, 9)
-    p, s = records(dtypes.NodeParams, count), records(dtypes.NodeState, count)
-    for i in range(count):
-        p[i] = record(
-            dtypes.NodeParams, rng, parent_index=rng.integers(i + 1, count) if i + 1 < count and rng.random() < 0.8 else -1,
-            rated_w=5e6, loss_0_w=1e4, loss_1=0.01, loss_2_per_w=2e-9, knots=rng.integers(0, 8),
-            knot_w=np.sort(rng.uniform(0, 1e7, 8)), knot_slope=rng.uniform(-0.01, 0.02, 8),
-        )[0]  # fmt: skip
-    s.overloaded = rng.integers(0, 2, count)
-    changed = np.full(count, 99)
-    return [count, p, s, lanes(rng, count, -1e6, 1e7), poison(count), poison(count), changed]
-
-
-@builder
 def cooling_step(rng: np.random.Generator, n: int) -> list[Any]:
     return [record(dtypes.CoolingParams, rng), record(dtypes.CoolingState, rng), float(rng.uniform(0, 1e8))]
 
 
-def converter(rng: np.random.Generator) -> tuple[Any, Any]:
+@builder
+def rise_of(rng: np.random.Generator, n: int) -> list[Any]:
+    return [float(rng.choice([0.0, 5e-324, 1e-9, 64.0, 64.1, 1e300, rng.uniform(0.0, 70.0)]))]
+
+
+def battery(rng: np.random.Generator, columns: int, groups: int | None = None) -> dict[str, Any]:
+    """Parameters, state, container, cell matrix and tables of batteries with everything in them."""
+    tau = rng.uniform(1.0, 1e5, 4)
+    intervals, warm_intervals = int(rng.integers(1, 12)), int(rng.integers(1, 4))
+    ocv = np.sort(rng.uniform(2.5, 3.5, 11))
+    slow = rng.uniform(0.0, 1.0, (warm_intervals + 1, intervals + 1, 9))
+    slow *= np.array(
+        [1e-3, 1e-3, 2e-4, 3e-4, rng.choice([0.0, 1e-3]), rng.choice([0.0, 0.02]), 1e-4, 1.0, 1.0]
+    )
     p = record(
-        dtypes.ConverterParams, rng, limit_w=3e6, loss_0_w=2e4, loss_1=rng.choice([0.0, 0.01]), loss_2_per_w=1e-8, power_round_w=MAGIC,
-        ramp_w_per_tick=rng.choice([np.inf, 1e4]),
+        dtypes.BatteryParams, rng, dt_s=1e-3, series=400.0, groups=groups or columns, ocv_first=2, ocv_intervals=10.0,
+        mean_ocv=rng.choice([0.0, 0.5]), slow_first=13, slow_intervals=intervals, slow_warm_intervals=warm_intervals,
+        slow_first_k=270.0, slow_per_k=0.1, table_least_k=280.0, table_most_k=290.0, soc_min=0.05, soc_max=0.95,
+        decay=np.exp(-1.0 / tau), hold=-np.expm1(-1.0 / tau) * tau, half_tau_per_tick=0.5 * tau,
+        hysteresis_per_soc=rng.choice([0.0, 50.0, 1e18]), hysteresis_w=rng.choice([0.0, 36.0]), charge_share=0.97,
+        per_charge_share=1.0 / 0.97, leak_per_s=rng.choice([0.0, 1e-6]), reference_k=298.15, voltage_min_v=1000.0,
+        voltage_max_v=1460.0, refresh_tick=rng.integers(1, 4), refresh_per_s=1e3, warm_k_per_w=rng.choice([0.0, 1e-6]),
+        heat_w_per_k=300.0, heat_j_per_k=1e5, contained=rng.integers(0, 2),
     )  # fmt: skip
     s = record(
-        dtypes.ConverterState, rng, command_w=rng.uniform(-5e6, 5e6), power_w=rng.uniform(-3e6, 3e6),
-        override_w=rng.choice([np.nan, 0.0, -1e6]),
+        dtypes.BatteryState,
+        rng,
+        held_tick=rng.integers(-1, 3),
+        air_k=rng.uniform(270.0, 310.0),
+        hvac=rng.integers(-1, 2),
+    )
+    c = record(
+        dtypes.ContainerParams, rng, set_temperature_k=rng.uniform(280.0, 300.0), cooling_core_w=1e4, heating_core_w=5e3,
+        ambient_temperature_k=290.0, band_k=3.0, wall_core_w_per_k=90.0, air_w_per_k=2e6,
     )  # fmt: skip
-    return p, s
+    return {
+        "p": p,
+        "s": s,
+        "c": c,
+        "cell": cells(rng, columns),
+        "table": np.concatenate(([np.nan] * 2, ocv, slow.reshape(-1))),
+    }
+
+
+CELL_RANGES = {
+    "strings": (1.0, 50.0), "capacity_ah": (100.0, 300.0), "charge_per_tick": (1e-9, 3e-9), "current_per_soc_a": (3e8, 1e9),
+    "resistance_scale": (0.8, 2.0), "soc": (0.0, 1.0), "soc_carry": (-1e-17, 1e-17), "hysteresis": (-3.0, 3.0),
+    "branch_0": (-50.0, 50.0), "branch_1": (-50.0, 50.0), "branch_2": (-50.0, 50.0), "branch_3": (0.0, 0.0),
+    "temperature_k": (265.0, 305.0), "heat_sum_w": (0.0, 1e5), "current_sum_a": (-1e3, 1e3), "discharge_ohm": (0.0, 0.3),
+    "charge_ohm": (0.0, 0.3), "discharge_root_0": (0.0, 0.5), "charge_root_0": (0.0, 0.5), "root_0": (0.0, 0.5), "root_1": (0.0, 0.5),
+    "root_2": (0.0, 0.5), "root_3": (0.0, 0.0), "width": (0.0, 3.0), "shift_v": (-1.0, 1.0), "entropy_v": (-20.0, 20.0),
+    "most_a": (0.0, 900.0), "least_a": (-900.0, 0.0), "asked": (-1e6, 1e6), "ocv_v": (1100.0, 1400.0), "ocv_ohm": (0.0, 1e-6),
+    "instant_ohm": (0.0, 0.3), "emf_v": (900.0, 1500.0), "source_ohm": (0.0, 0.5), "loop_v": (-8.0, 8.0), "high_a": (0.0, 900.0),
+    "low_a": (-900.0, 0.0), "current_a": (-900.0, 900.0),
+}  # fmt: skip
+
+
+def cells(rng: np.random.Generator, n: int) -> np.ndarray:
+    """A cell matrix of plausible values with edges among them; rows that a tick only writes are NaN."""
+    matrix = poison(dtypes.CELL_ROWS, n)
+    for name, (low, high) in CELL_RANGES.items():
+        matrix[dtypes.CELL_STATE.index(name)] = rng.uniform(low, high, n)
+    for name, edges in (
+        ("soc", (0.0, 0.05, 0.95, 1.0)), ("source_ohm", (0.0,)), ("current_a", (0.0,)), ("asked", (0.0, 1e12, -1e12)), ("branch_0", (0.0, 1e-99)),
+    ):  # fmt: skip
+        where = rng.random(n) < 0.2
+        matrix[dtypes.CELL_STATE.index(name), where] = rng.choice(edges, where.sum())
+    return matrix
+
+
+def mode(rng: np.random.Generator) -> int:
+    return int(rng.integers(0, 3))
+
+
+def asked(rng: np.random.Generator, drive: int, shape: Any = ()) -> Any:
+    low, high = ((-3e6, 3e6), (-900.0, 900.0), (1000.0, 1460.0))[drive]
+    values = rng.uniform(low, high, shape)
+    return (
+        np.where(rng.random(shape) < 0.1, 0.0, values)
+        if shape
+        else float(rng.choice([0.0, 1e3 * high, low, values]))
+    )
 
 
 @builder
-def converter_response(rng: np.random.Generator, n: int) -> list[Any]:
-    return list(converter(rng))
+def battery_warm(rng: np.random.Generator, n: int) -> list[Any]:
+    b = battery(rng, n)
+    return [n, b["p"], b["s"], b["c"], b["cell"]]
 
 
 @builder
-def converter_dc(rng: np.random.Generator, n: int) -> list[Any]:
-    return [converter(rng)[0], float(rng.choice([0.0, -0.0, rng.uniform(-3e6, 3e6)]))]
+def battery_hold(rng: np.random.Generator, n: int) -> list[Any]:
+    b = battery(rng, n)
+    return [n, b["p"], b["s"], b["cell"], b["table"]]
 
 
 @builder
-def converter_ac(rng: np.random.Generator, n: int) -> list[Any]:
-    return [converter(rng)[0], float(rng.choice([0.0, 2e4, -4e9, rng.uniform(-3e6, 3e6)]))]
+def battery_source(rng: np.random.Generator, n: int) -> list[Any]:
+    b = battery(rng, n)
+    return [n, b["p"], mode(rng), b["cell"], b["table"]]
 
 
-def battery(rng: np.random.Generator) -> list[Any]:
-    p = record(
-        dtypes.BatteryParams, rng, soc_min=0.05, soc_max=0.95, capacity_as=1e6, charge_per_tick=1e-9, current_per_soc_a=1e9,
-        series=400.0, resistance_ohm=0.02, per_ohm=rng.choice([0.0, 50.0]), current_min_a=-900.0, current_max_a=1800.0, voltage_min_v=1000.0,
-        voltage_max_v=1460.0, ocv_first=2, ocv_intervals=10.0,
-    )  # fmt: skip
-    soc = rng.choice([0.0, 0.05, 0.5, 0.95, 1.0, rng.uniform(0, 1)])
-    s = record(dtypes.BatteryState, rng, soc=soc, soc_carry=rng.uniform(-1e-17, 1e-17))
-    return [p, s, np.concatenate(([np.nan, np.nan], np.sort(rng.uniform(2.5, 3.5, 11))))]
+@builder
+def battery_meet(rng: np.random.Generator, n: int) -> list[Any]:
+    return [n, mode(rng), battery(rng, n)["cell"]]
+
+
+@builder
+def battery_share(rng: np.random.Generator, n: int) -> list[Any]:
+    drive, cell = mode(rng), battery(rng, n)["cell"]
+    cell[dtypes.CELL_SOURCE_OHM] += 0.01
+    return [n, drive, cell, asked(rng, drive)]
+
+
+@builder
+def battery_apply(rng: np.random.Generator, n: int) -> list[Any]:
+    b = battery(rng, n)
+    return [n, b["p"], b["cell"]]
 
 
 @builder
 def battery_step(rng: np.random.Generator, n: int) -> list[Any]:
-    return [*battery(rng), float(rng.choice([0.0, 1e9, -1e9, rng.uniform(-3e6, 3e6)]))]
+    drive, b = mode(rng), battery(rng, 1 if n < 8 else min(n, 64))
+    return [b["p"], b["s"], b["c"], drive, b["cell"], b["table"], asked(rng, drive)]
 
 
 def supercapacitor(rng: np.random.Generator) -> list[Any]:
@@ -271,6 +340,56 @@ def supercapacitor(rng: np.random.Generator) -> list[Any]:
 @builder
 def supercapacitor_step(rng: np.random.Generator, n: int) -> list[Any]:
     return [*supercapacitor(rng), 1e-3, float(rng.choice([0.0, 1e12, -1e12, rng.uniform(-1e7, 1e7)]))]
+
+
+def stress(rng: np.random.Generator) -> list[Any]:
+    """A counter in the middle of a history: a rainflow stack of shrinking ranges, a leg under way."""
+    points = int(rng.choice([1, 2, 3, 9, 63, 64]))
+    p = record(dtypes.StressParams, rng, method=rng.integers(0, 2), dead_band_soc=rng.choice([0.0, 1e-3]),
+               rest_c_rate=rng.choice([0.0, 0.01]), log_rows=rng.choice([0, 3]))  # fmt: skip
+    s = record(dtypes.StressState, rng, soc=0.4, temperature_k=rng.uniform(230.0, 350.0), soh_capacity=rng.choice([1.0, 0.9]), elapsed_s=1e6,
+               temperature_min_k=280.0, temperature_max_k=300.0, half_cycles=5, overflows=0, log_used=rng.integers(0, 4),
+               direction=rng.integers(-1, 2), leg_s=rng.choice([0.0, 900.0]), leg_ks=9e4, tail_s=rng.choice([0.0, 30.0]),
+               stack_points=points)  # fmt: skip
+    counter = rng.uniform(0.0, 10.0, ageing.COUNTER_SIZE)
+    stack = counter[ageing.STACK_FIRST :].reshape(-1, 3)
+    at = np.arange(64)
+    stack[:, 0] = 0.5 + 0.5 * (-0.96) ** at
+    stack[:, 1] = rng.uniform(1.0, 3600.0, 64)
+    stack[:, 2] = 295.0 * stack[:, 1]
+    s.turn_soc = stack[points - 1, 0]
+    s.extreme_soc = rng.choice([0.4, stack[points, 0]] if points < 64 else [0.4])
+    return [p, s, counter, np.full(21, np.nan)]
+
+
+@builder
+def dwell_add(rng: np.random.Generator, n: int) -> list[Any]:
+    soc = float(rng.choice([0.0, -0.0, 1.0, -0.1, 1.1, np.nan, rng.uniform(0, 1)]))
+    return [stress(rng)[2], soc, float(rng.choice([200.0, 400.0, 298.15, rng.uniform(240, 340)])), 0.1]
+
+
+@builder
+def stress_begin(rng: np.random.Generator, n: int) -> list[Any]:
+    return [*stress(rng)[:3], 0.7, 300.0]
+
+
+@builder
+def stress_add(rng: np.random.Generator, n: int) -> list[Any]:
+    soc = float(rng.choice([0.4, 0.0, 1.0, 0.4005, 1.2, rng.uniform(0, 1)]))
+    return [*stress(rng), soc, float(rng.uniform(230.0, 350.0)), float(rng.choice([0.0, 1e-3, 900.0]))]
+
+
+@builder
+def stress_close(rng: np.random.Generator, n: int) -> list[Any]:
+    return stress(rng)
+
+
+@builder
+def stress_run(rng: np.random.Generator, n: int) -> list[Any]:
+    begun = stress(rng)
+    begun[1].stack_points, begun[1].direction = 1, 0
+    soc = np.clip(0.5 + np.cumsum(rng.choice([-1.0, 0.0, 1.0], n) * rng.choice([0.03, 2e-4])), 0.0, 1.0)
+    return [n, *begun, soc, rng.uniform(280.0, 310.0, n), rng.choice([0.0, 1.0, 900.0], n)]
 
 
 def control(rng: np.random.Generator) -> list[Any]:
@@ -404,36 +523,42 @@ def rack_run(rng: np.random.Generator, n: int) -> list[Any]:
 
 
 @builder
-def distribution_run(rng: np.random.Generator, n: int) -> list[Any]:
-    count, p, s, *_ = distribution_step(rng, n)
-    load = rng.uniform(0, 1e7, (TICKS, count))
-    return [
-        TICKS,
-        count,
-        p,
-        s,
-        load,
-        poison(TICKS, count),
-        poison(TICKS, count),
-        poison(TICKS),
-        np.full((TICKS, count), 99),
-    ]
-
-
-@builder
 def cooling_run(rng: np.random.Generator, n: int) -> list[Any]:
     return [TICKS, *cooling_step(rng, n)[:2], rng.uniform(0, 1e8, TICKS), poison(TICKS)]
 
 
 @builder
-def converter_run(rng: np.random.Generator, n: int) -> list[Any]:
-    return [TICKS, *converter(rng), rng.uniform(-5e6, 5e6, TICKS), poison(TICKS), poison(TICKS)]
+def battery_run(rng: np.random.Generator, n: int) -> list[Any]:
+    drive, every, b = mode(rng), int(rng.integers(1, 4)), battery(rng, 1 if n < 8 else min(n, 12))
+    rows = TICKS // every
+    out = [*(poison(rows) for _ in range(10)), np.full(rows, 99)]
+    command = asked(rng, drive, (TICKS,))
+    stress = stress_add(rng, n)[:4]
+    counted = int(rng.integers(0, 2))
+    return [
+        TICKS,
+        every,
+        b["p"],
+        b["s"],
+        b["c"],
+        drive,
+        b["cell"],
+        b["table"],
+        counted,
+        *stress,
+        command,
+        *out,
+    ]
 
 
 @builder
-def battery_run(rng: np.random.Generator, n: int) -> list[Any]:
-    out = [poison(TICKS) for _ in range(6)]
-    return [TICKS, *battery(rng), rng.uniform(-3e6, 3e6, TICKS), *out, np.full(TICKS, 99)]
+def batteries_run(rng: np.random.Generator, n: int) -> list[Any]:
+    drive, every, b = mode(rng), int(rng.choice([1, TICKS])), battery(rng, n, 1)
+    b["p"].contained = 0
+    b["s"].held_tick = -1  # tiles begin anew
+    out = [np.zeros((TICKS // every, n)) for _ in range(10)]
+    command = asked(rng, drive, (TICKS, n))
+    return [TICKS, every, n, b["p"], b["s"], b["c"], drive, b["cell"], b["table"], command, *out]
 
 
 @builder

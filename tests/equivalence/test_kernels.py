@@ -7,6 +7,7 @@ import inspect
 import pkgutil
 from typing import Any
 
+import conversion_inputs  # noqa: F401 registers its builders
 import numpy as np
 import pytest
 from kernel_inputs import BUILDERS
@@ -18,7 +19,14 @@ SIZES = (1, 2, 3, 7, 8, 9, 31, 64, 255, 256)
 # Prototypes that other prototypes inline and that have no table entry of their own in the core.
 INNER = {
     "clamp",
+    "battery_renew",
+    "climate_w",
+    "current_range",
+    "mean_hysteresis",
+    "mean_heat",
     "current_for_power",
+    "hottest",
+    "slow_value",
     "snap",
     "loss_curve",
     "philox_words",
@@ -27,10 +35,21 @@ INNER = {
     "two_sum",
     "carried_power",
     "converter_asked",
-    "converter_reactive",
+    "cubic_place",
+    "half_cycle_add",
+    "rainflow_oldest",
+    "rainflow_push",
+    "reversal",
+    "converter_heard",
+    "converter_lag",
+    "converter_loss",
+    "dc_place",
+    "delivered_size",
+    "stored_size",
+    "table_place",
 }
 WHOLE_SITE = {"advance", "bus_step", "envelope_add", "envelope_clear", "envelope_close", "facility_step",
-              "generation_step", "jobs_step", "lanes_step", "log_event", "role_soc", "storage_step"}  # fmt: skip
+              "generation_step", "jobs_step", "lanes_step", "limit_k", "log_event", "role_soc", "storage_step"}  # fmt: skip
 
 
 def prototypes() -> dict[str, Any]:

@@ -84,14 +84,14 @@ def test_shelf_stores_hold_what_the_ledger_says(scenario: Scenario) -> None:
 
 
 def lowest_soc(run: Run, unit: int, cells: Any) -> float:
-    """Lower end of the SoC window, less what a supercapacitor leaks below it by itself."""
+    """Lower end of the SoC window, less what the cells lose below it by themselves."""
     lowest: float = min(cells.soc_min, cells.soc_initial)
     pool = run.engine.plant.supercapacitor[unit]
-    if pool.energy_usable_j > 0.0:
-        length_s = run.engine.ticks * run.engine.tick_s
-        energy_j = pool.energy_empty_j + lowest * pool.energy_usable_j
-        lowest -= float(energy_j * pool.leakage_per_s * length_s / pool.energy_usable_j)
-    return lowest
+    length_s = run.engine.ticks * run.engine.tick_s
+    if pool.energy_usable_j <= 0.0:
+        return lowest * (1.0 - cells.self_discharge_per_s * length_s)
+    energy_j = pool.energy_empty_j + lowest * pool.energy_usable_j
+    return lowest - float(energy_j * pool.leakage_per_s * length_s / pool.energy_usable_j)
 
 
 @given(scenario=sites())
@@ -143,7 +143,7 @@ def test_storage_keeps_its_limits(scenario: Scenario) -> None:
         assert soc.min() >= lowest_soc(run, index, cells) - 1e-9
         assert soc.max() <= max(cells.soc_max, cells.soc_initial) + 1e-9
         power_w = np.abs(run[f"storage.{name}.power_w"])
-        assert power_w.max() <= unit.converter.rated_power_w * (1.0 + 1e-12)
+        assert power_w.max() <= unit.converter.rated_power_w * unit.converter.overload_pu * (1.0 + 1e-12)
 
 
 @given(scenario=sites(), data=st.data())
@@ -169,14 +169,14 @@ def test_a_restored_snapshot_replays_the_same_bits(scenario: Scenario, data: st.
     ticks = data.draw(st.integers(0, run.ticks), label="ticks before")
     more = data.draw(st.integers(1, 100), label="ticks after")
     caps = [f"gpu.{name}.cap_w" for name in capped_racks(scenario)]
-    units = [f"storage.{name}.power_w" for name in scenario.model.storage]
+    units = [f"storage.{u}.{q}" for u in scenario.model.storage for q in ("power_w", "reactive_power_var")]
     run.step(ticks)
     before = state_bits(run)
     kept = run.snapshot()
     first = events_of(run, more)
     after = state_bits(run)
     for name in [*caps, *units]:  # whatever happens in between
-        run.command(name, data.draw(st.floats(1.0, 1e5), label=name))
+        run.command(name, data.draw(st.floats(1.0, 700.0), label=name))
     run.step(17)
     run.restore(kept)
     assert state_bits(run) == before
@@ -248,6 +248,9 @@ def test_a_command_acts_within_its_limits(scenario: Scenario, data: st.DataObjec
         for name in scenario.model.storage:
             power_w = data.draw(st.one_of(st.just(math.nan), st.floats(-1e9, 1e9)), label=f"power {name}")
             run.command(f"storage.{name}.power_w", power_w)
+            most_var = run.plant.converter[list(scenario.model.storage).index(name)].limit_va
+            share = data.draw(st.floats(-1.0, 1.0), label=f"reactive power {name}")
+            run.command(f"storage.{name}.reactive_power_var", share * float(most_var))
         values = run.advance(data.draw(st.integers(1, 60), label="ticks")).full
         assert np.isfinite(values).all()
         for name, most_w in caps.items():
@@ -257,4 +260,4 @@ def test_a_command_acts_within_its_limits(scenario: Scenario, data: st.DataObjec
         for name, unit in scenario.model.storage.items():
             assert unit.converter is not None
             power_w = np.abs(values[:, names.index(f"storage.{name}.power_w")])
-            assert power_w.max() <= unit.converter.rated_power_w * (1.0 + 1e-12)
+            assert power_w.max() <= unit.converter.rated_power_w * unit.converter.overload_pu * (1.0 + 1e-12)

@@ -139,3 +139,27 @@ def test_the_preset_decides_where_shorthand_keys_belong(name: str) -> None:
     assert (cells.energy_j, cells.soc_initial) == (360e3, 0.4)
     raised = scenario.with_overrides({"storage.s.energy": "0.2 kWh"}).model.storage["s"]
     assert (raised.supercapacitor or raised.battery).energy_j == 720e3
+
+
+def test_a_fast_unit_without_a_slow_one() -> None:
+    fast = STORE | {"role": "fast"}
+    texts = warnings(storage={"b": fast})
+    assert told(texts, "storage.b.role", "no slow unit", "below control.split, 500 mHz")
+    for quiet in (
+        {"storage": {"b": fast, "c": STORE}},
+        {"storage": {"b": fast}, "control": {"target": "off"}},
+    ):
+        assert not any(".role: " in text for text in warnings(**quiet))
+
+
+def test_containers_that_cool_too_little() -> None:
+    place = "storage.b.container.cooling_power_w"
+    plant = {"energy": "61.1 MWh", "rated_power": "60 MW", "loss_a": 0, "preset": "enerc-container"}
+    poor = plant | {"container": {"cooling_power": "60 kW"}}
+    # 61.1 MWh at 3.2 V and 306 Ah; OCV and resistance of the cells at half charge as the preset has them.
+    assert told(warnings(storage={"b": poor}), place, "900 kW in all", "2.485 MW")
+    for quiet in (plant, poor | {"rated_power": "30 MW"}, poor | {"battery": {"cell_heat_capacity": 0}}):
+        assert not any(text.startswith(place) for text in warnings(storage={"b": quiet}))
+    bare = {"preset": "lfp-enerc-306ah", "energy": "61.1 MWh"}
+    loose = {"battery": bare, "converter": {"rated_power": "60 MW", "loss_a": 0}}
+    assert not any("container" in text for text in warnings(storage={"b": loose}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import os
 import subprocess
@@ -86,7 +87,9 @@ def test_commands_act_in_the_next_tick(scenario: wk.Scenario) -> None:
     reactive = engine.state["poi.reactive_power_var"]
     engine.command("storage.bess.reactive_power_var", 50e3)
     engine.step(1)
-    assert engine.state["poi.reactive_power_var"] < reactive - 40e3
+    assert engine.state["poi.reactive_power_var"] < reactive - 2e3  # the lag of 20 ms: 5 % in the first tick
+    engine.step(500)
+    assert engine.plant.converter_state[0].reactive_power_var == pytest.approx(50e3, rel=1e-6)
 
 
 def test_a_snapshot_restores_into_the_other_engine(scenario: wk.Scenario) -> None:
@@ -158,7 +161,7 @@ def test_names_of_the_package_survive_the_import_of_its_modules() -> None:
         importlib.import_module(f"wattkeel.{module}")
     for name in wk.__all__:
         thing = getattr(wk, name)
-        assert name in ("__version__", "stages", "parameters") or callable(thing), name
+        assert name == "__version__" or inspect.ismodule(thing) or callable(thing), name
 
 
 def test_two_threads_may_not_step_one_engine(scenario: wk.Scenario) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from pathlib import Path
 from typing import Annotated
@@ -109,10 +110,9 @@ def test_every_licence_text_is_used() -> None:
 @pytest.mark.parametrize(("kind", "name"), fit_losses.FITS)
 def test_quadratic_presets_are_the_fits(kind: str, name: str) -> None:
     fit = fit_losses.FITS[kind, name]()
-    prefix = "psu_" if kind == "rack" else ""
     preset = catalogue.read_preset(kind, name)
     for part in ("loss_a", "loss_b", "loss_c"):
-        assert preset.values[prefix + part] == pytest.approx(getattr(fit, part), abs=6e-7)
+        assert preset.values["psu_" + part] == pytest.approx(getattr(fit, part), abs=6e-7)
     assert f"{100.0 * fit.efficiency_residual:.2f} points of efficiency" in preset.notes
 
 
@@ -176,17 +176,114 @@ def test_voltage_tables_rise_within_the_limits(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "file", "column"),
+    ("name", "file", "column", "every"),
     [
-        ("lfp-enerc-306ah", "lfp_sony26650_ocv.csv", "OCV"),
-        ("lfp-sony-26650", "lfp_sony26650_ocv.csv", "OCV"),
-        ("lfp-280ah-grid", "lfp_bpx18650_ocv.csv", "ocv_V"),
+        ("lfp-enerc-306ah", "lfp_sony26650_ocv.csv", "OCV", 2),
+        ("lfp-314ah", "lfp_sony26650_ocv.csv", "OCV", 2),
+        ("lfp-sony-26650", "lfp_sony26650_ocv.csv", "OCV", 1),
+        ("lfp-280ah-grid", "lfp_bpx18650_ocv.csv", "ocv_V", 2),
+        ("lfp-bpx-18650", "lfp_bpx18650_ocv.csv", "ocv_V", 1),
+        ("lfp-prada-2013", "lfp_prada2013_ocv.csv", "ocv_V", 1),
     ],
 )
-def test_voltage_tables_are_those_of_the_data(data_dir: Path, name: str, file: str, column: str) -> None:
+def test_voltage_tables_are_those_of_the_data(
+    data_dir: Path, name: str, file: str, column: str, every: int
+) -> None:
+    measured_v = [float(row[column]) for row in rows_of(data_dir, file)][::every]
+    slack_v = 1e-9 if every == 1 else 6e-6
+    assert catalogue.read_preset("battery", name).values["ocv_v"] == pytest.approx(measured_v, abs=slack_v)
+
+
+def rows_of(data_dir: Path, file: str) -> list[dict[str, str]]:
     with (data_dir / "battery" / file).open(newline="", encoding="utf-8") as text:
-        measured_v = [float(row[column]) for row in csv.DictReader(text)][::2]
-    assert catalogue.read_preset("battery", name).values["ocv_v"] == pytest.approx(measured_v, abs=6e-6)
+        return list(csv.DictReader(text, skipinitialspace=True))
+
+
+@pytest.mark.parametrize("name", ["lfp-sony-26650", "lfp-enerc-306ah", "lfp-314ah"])
+def test_sony_resistances_are_those_of_the_data_scaled_by_capacity(data_dir: Path, name: str) -> None:
+    values = catalogue.read_preset("battery", name).values
+    rows = rows_of(data_dir, "lfp_sony26650_rint.csv")
+    scale = 3.0 / values["cell_capacity_ah"]
+    assert values["resistance_soc"] == [float(row["SOC"]) for row in rows]
+    assert values["resistance_temperature_k"] == [283.15, 298.15, 313.15, 333.15]
+    for key, mark in (("resistance_discharge_ohm", "R_DCh"), ("resistance_charge_ohm", "R_Ch")):
+        measured_ohm = [scale * float(row[f"{mark}(T={t})"]) for row in rows for t in (10, 25, 40, 60)]
+        assert values[key] == pytest.approx(measured_ohm, rel=1e-5 if scale < 1.0 else 1e-9)
+    for key, file, column in (
+        ("hysteresis_v", "lfp_sony26650_hysteresis.csv", "HystV"),
+        ("entropy_v_per_k", "lfp_sony26650_entropy.csv", "S"),
+    ):
+        assert values[key] == pytest.approx([float(row[column]) for row in rows_of(data_dir, file)], rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["lfp-bpx-18650", "lfp-280ah-grid"])
+def test_bpx_branches_are_those_of_the_fit_scaled_by_capacity(data_dir: Path, name: str) -> None:
+    values = catalogue.read_preset("battery", name).values
+    rows = rows_of(data_dir, "lfp_bpx18650_3rc_fixed_tau_derived.csv")
+    scale = 2.0 / values["cell_capacity_ah"]
+    fitted = {(float(row["soc"]), float(row["T_C"])): row for row in rows}
+    points = [(soc, warm) for soc in values["resistance_soc"] for warm in (10.0, 25.0, 40.0)]
+    columns = ("R0_ohm", "R_tau2s_ohm", "R_tau20s_ohm", "R_tau120s_ohm")
+    table = [[scale * float(fitted[point][column]) for point in points] for column in columns]
+    assert values["resistance_discharge_ohm"] == pytest.approx(table[0], rel=1e-5)
+    assert values["rc_resistance_ohm"] == pytest.approx(table[1] + table[2] + table[3], rel=1e-5)
+    assert values["rc_time_constant_s"] == [2.0, 20.0, 120.0]
+
+
+@pytest.mark.parametrize("name", [preset.name for preset in PRESETS if preset.kind == "battery"])
+def test_tables_of_a_cell_fit_together(name: str) -> None:
+    values = catalogue.read_preset("battery", name).values
+    points = len(values.get("resistance_soc", ())) * len(values.get("resistance_temperature_k", ()))
+    branches = len(values.get("rc_time_constant_s", ()))
+    for key in ("resistance_discharge_ohm", "resistance_charge_ohm"):
+        assert len(values.get(key, ())) in (0, points)
+    assert len(values.get("rc_resistance_ohm", ())) in (branches, branches * points)
+    for axis, tables in {
+        "hysteresis_soc": ("hysteresis_v",),
+        "entropy_soc": ("entropy_v_per_k",),
+        "derate_temperature_k": ("derate_charge", "derate_discharge"),
+        "derate_soc": ("derate_soc_charge", "derate_soc_discharge"),
+    }.items():
+        assert np.all(np.diff(values.get(axis, ())) > 0.0)
+        for table in tables:
+            assert len(values.get(table, ())) == len(values.get(axis, ()))
+    # Passive only if the hysteresis changes slower with SoC than it turns over (|dM/dz| <= 2 rate M).
+    if "hysteresis_v" in values:
+        slope_v = np.abs(np.diff(values["hysteresis_v"]) / np.diff(values["hysteresis_soc"]))
+        assert np.all(slope_v <= 2.0 * values["hysteresis_rate"] * np.min(values["hysteresis_v"]))
+
+
+def test_sodium_ion_curve_is_that_of_the_slow_discharge(data_dir: Path) -> None:
+    values = catalogue.read_preset("battery", "sodium-ion-nvpf-chayambuka").values
+    runs = {}
+    for rate in ("C50", "1C"):
+        rows = rows_of(data_dir, f"naion_chayambuka2022_{rate}.csv")
+        pairs = sorted((float(row["Q_discharged_Ah"]), float(row["V_V"])) for row in rows)
+        runs[rate] = np.array(pairs).T
+    capacity_ah = values["cell_capacity_ah"]
+    assert capacity_ah == pytest.approx(runs["C50"][0][-1], rel=1e-6)
+    soc, ohm = np.asarray(values["resistance_soc"]), np.asarray(values["resistance_discharge_ohm"])
+    ocv_v = np.interp(soc, values["ocv_soc"], values["ocv_v"])
+    # The model gives back both runs: the slow one at 0.06 mA, the fast one at 3 mA.
+    for rate, current_a, slack_v in (("C50", 6e-5, 0.008), ("1C", 3e-3, 0.008)):
+        run_v = np.interp((1.0 - soc) * capacity_ah, *runs[rate])
+        assert np.abs(ocv_v - current_a * ohm - run_v).max() < slack_v
+
+
+@pytest.mark.parametrize(("name", "feet"), [("20ft", "ft20"), ("40ft", "ft40")])
+def test_container_walls_are_those_of_the_layers(data_dir: Path, name: str, feet: str) -> None:
+    published = json.loads((data_dir / "battery" / "container_thermal.json").read_text(encoding="utf-8"))
+    room = published[feet]
+    length, width, height = room["L"], room["W"], room["H"]
+    area = 2.0 * (length * width + length * height + width * height)
+    layers = [published["layers"][layer] for layer in room["layers"]]
+    resistance = 1.0 / room["h_in"] + 1.0 / room["h_out"] + sum(each["t"] / each["k"] for each in layers)
+    values = catalogue.read_preset("container", name).values
+    assert values["wall_w_per_k"] == pytest.approx(area / resistance, rel=1e-4)
+    lining = area * layers[0]["t"] * layers[0]["rho"] * layers[0]["cp"]
+    insulation = area * layers[1]["t"] * layers[1]["rho"] * layers[1]["cp"]
+    air = 1.2 * 1005.0 * length * width * height
+    assert values["heat_capacity_j_per_k"] == pytest.approx(air + lining + 0.5 * insulation, rel=1e-3)
 
 
 def test_page_is_up_to_date(repository: Path) -> None:
@@ -197,8 +294,8 @@ def test_page_is_up_to_date(repository: Path) -> None:
 def test_unknown_names_are_told_with_near_ones() -> None:
     with pytest.raises(LookupError, match=r'no gpu preset "h10"; did you mean .*h100'):
         catalogue.describe("gpu", "h10")
-    with pytest.raises(LookupError, match="there are battery, converter"):
-        catalogue.list_presets("nothing")
+    with pytest.raises(LookupError, match="there are battery, container, converter"):
+        catalogue.list_presets("zzz")
 
 
 def test_description_shows_values_sources_and_licence() -> None:

@@ -123,7 +123,7 @@ def test_grid_collapses_with_a_result_and_not_with_a_nan(engine: str) -> None:
         (lambda: stages.gpu(GPU, demand_power_w=["a"], time_step_s=1e-3), "not an array of numbers"),
         (lambda: stages.cooling(parameters.Cooling(), it_power_w=np.ones((2, 2)), time_step_s=1.0), "shape"),
         (lambda: stages.battery(parameters.Battery(strings=1.0), power_w=[1.0], time_step_s=1.0), "OCV"),
-        (lambda: stages.battery(parameters.Battery(**OCV), power_w=[1.0], time_step_s=1.0), "no size"),
+        (lambda: stages.battery(parameters.Battery(**OCV), power_w=[1.0], time_step_s=1.0), "energy_j"),
         (
             lambda: stages.supercapacitor(parameters.Supercapacitor(), power_w=[1.0], time_step_s=1.0),
             "no size",

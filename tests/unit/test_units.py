@@ -102,7 +102,8 @@ def test_round_trip(value, symbol):
     dimension = UNITS[symbol].dimension
     base = next(name for name, unit in UNITS.items() if unit.dimension == dimension and unit.factor == 1)
     there = parse_quantity(f"{value!r} {symbol}", base)
-    assert convert(there, base, symbol) == pytest.approx(value, rel=1e-15, abs=1e-300)
+    slack = 1e-13 if UNITS[symbol].offset else 1e-300  # a value near an offset has that one's rounding
+    assert convert(there, base, symbol) == pytest.approx(value, rel=1e-15, abs=slack)
 
 
 @given(st.text(max_size=40), st.sampled_from(["W", "J", "s", "1", "%", "W/s", "1/h"]))

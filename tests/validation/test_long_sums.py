@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from sites import lossless_site
 
-from wattkeel import lowering
+from wattkeel import battery_stage
 from wattkeel._generated import dtypes
 from wattkeel.engine import Engine
 from wattkeel.native import core
 from wattkeel.parameters import Battery
-from wattkeel.plant import records
+from wattkeel.prototype.battery import POWER
 from wattkeel.scenario import Scenario
 
 TICK_S = 1e-3
@@ -42,22 +42,22 @@ def test_state_of_charge_over_twelve_million_ticks(wave: str) -> None:
         cell_voltage_min_v=2.0, cell_voltage_max_v=4.2, ocv_soc=[0.0, 0.5, 1.0], ocv_v=ocv_v,
         max_charge_c=2.0, soc_initial=0.9, soc_min=0.0, soc_max=1.0,
     )  # fmt: skip
-    table = lowering.even_ocv_table(cell)
-    record, state = records(dtypes.BatteryParams, 1), records(dtypes.BatteryState, 1)
-    lowering.lower_battery(record[0], cell, 0, len(table), TICK_S)
-    state[0].soc = cell.soc_initial
+    unit = battery_stage.prepare(cell, None, TICK_S)
+    soc, charge_per_tick = unit.cell[dtypes.CELL_SOC], float(unit.cell[dtypes.CELL_CHARGE_PER_TICK, 0])
     power_w = powers(wave)
-    outputs = [np.zeros(CHUNK) for _ in range(6)]
+    outputs = [np.zeros(CHUNK) for _ in range(10)]
+    none = battery_stage.uncounted().arguments("native")
     limited = np.zeros(CHUNK, dtype=np.int64)
     parts, plain = [cell.soc_initial], cell.soc_initial
     for _ in range(CHUNKS):
-        core().kernels()["battery_run"](CHUNK, record, state, table, power_w, *outputs, limited)
+        run = core().kernels()["battery_run"]
+        run(CHUNK, 1, *unit[:3], POWER, unit.cell, unit.table, *none, power_w, *outputs, limited)
         assert not limited.any()
-        charge = outputs[3] * float(record[0].charge_per_tick)
+        charge = outputs[4] * charge_per_tick
         parts.append(-math.fsum(charge))
         plain = float(np.cumsum(np.concatenate(([plain], -charge)))[-1])
     exact = math.fsum(parts)
-    soc = float(state[0].soc)
+    soc = float(soc[0])
     assert 0.1 < soc < 0.4
     assert abs(soc - exact) < 1e-12
     assert abs(soc - exact) <= 2.0**-53  # in fact it is the double next to it

@@ -20,6 +20,25 @@ struct CellFlow {
     std::int64_t limited;
 };
 
+// The cell matrix: at(row)[i] is a quantity of group i of strings.
+struct CellRows {
+    double* base;
+    std::int64_t stride;
+    double* at(std::int64_t row) const { return base + row * stride; }
+};
+
+// What a unit of battery strings did in a tick.
+struct BatteryFlow {
+    double delivered_w;
+    double inner_w;
+    double heat_w;
+    double stored_w;
+    double current_a;
+    double voltage_v;
+    double soc;
+    std::int64_t limited;
+};
+
 // Commands of the control to all slow and to all fast units.
 struct Commands {
     double slow_w;
@@ -40,6 +59,15 @@ struct PoiFlow {
     double unserved_w;
     double rocof_hz_per_s;
     std::int64_t change;
+};
+
+// What a transformer alone gives for a tick.
+struct TransformerFlow {
+    double power_w;
+    double reactive_var;
+    double loss_w;
+    double voltage_pu;
+    double share;
 };
 
 }  // namespace wattkeel

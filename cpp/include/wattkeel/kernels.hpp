@@ -24,6 +24,7 @@ struct KernelTable {
     double (*lane_sum)(Index n, In x);
     double (*snapped_sum)(Index n, In x, double magic);
     void (*compensated_add)(Index n, In x, Out total, Out carry);
+    double (*rise_of)(double x);
     double (*philox_bell)(Index seed, Index stream, Index index);
     void (*philox_fill)(Index n, Index seed, Index stream, Index index, const Index* lane_id,
                         Out uniform);
@@ -56,12 +57,31 @@ struct KernelTable {
                                 Out loss_w, Index* changed);
     double (*cooling_step)(const CoolingParams& p, CoolingState& s, double it_w);
     // storage
-    double (*converter_response)(const ConverterParams& p, const ConverterState& s);
-    double (*converter_dc)(const ConverterParams& p, double ac_w);
-    double (*converter_ac)(const ConverterParams& p, double dc_w);
-    CellFlow (*battery_step)(const BatteryParams& p, BatteryState& s, In table, double power_w);
+    double (*converter_response)(const ConverterParams& p, ConverterState& s, Out ring,
+                                 double voltage_pu);
+    double (*converter_settle)(const ConverterParams& p, ConverterState& s, double power_w);
+    double (*converter_dc)(const ConverterParams& p, In table, double ac_w, double var);
+    double (*converter_ac)(const ConverterParams& p, In table, double dc_w, double var);
+    void (*battery_warm)(Index n, const BatteryParams& p, BatteryState& s, const ContainerParams& c,
+                         CellRows cell);
+    void (*battery_hold)(Index n, const BatteryParams& p, BatteryState& s, CellRows cell, In table);
+    void (*battery_source)(Index n, const BatteryParams& p, Index mode, CellRows cell, In table);
+    void (*battery_meet)(Index n, Index mode, CellRows cell);
+    Index (*battery_share)(Index n, Index mode, CellRows cell, double asked);
+    void (*battery_apply)(Index n, const BatteryParams& p, CellRows cell);
+    BatteryFlow (*battery_step)(const BatteryParams& p, BatteryState& s, const ContainerParams& c,
+                                Index mode, CellRows cell, In table, double asked);
     CellFlow (*supercapacitor_step)(const SupercapacitorParams& p, SupercapacitorState& s,
                                     double dt_s, double power_w);
+    // ageing
+    void (*dwell_add)(Out counter, double soc, double temperature_k, double elapsed_s);
+    void (*stress_begin)(const StressParams& p, StressState& s, Out counter, double soc,
+                         double temperature_k);
+    void (*stress_add)(const StressParams& p, StressState& s, Out counter, Out log, double soc,
+                       double temperature_k, double elapsed_s);
+    void (*stress_close)(const StressParams& p, StressState& s, Out counter, Out log);
+    void (*stress_run)(Index n, const StressParams& p, StressState& s, Out counter, Out log, In soc,
+                       In temperature_k, In elapsed_s);
     // control
     double (*measured_load)(const ControlParams& p, const ControlState& s, Out ring, Index tick,
                             double load_w);
@@ -94,11 +114,20 @@ struct KernelTable {
     void (*distribution_run)(Index ticks, Index n, const NodeParams* p, NodeState* s, Out load_w,
                              Out input_w, Out loss_w, Out bus_w, Index* changed);
     void (*cooling_run)(Index ticks, const CoolingParams& p, CoolingState& s, In it_w, Out power_w);
-    void (*converter_run)(Index ticks, const ConverterParams& p, ConverterState& s, In command_w,
-                          Out power_w, Out dc_w);
-    void (*battery_run)(Index ticks, const BatteryParams& p, BatteryState& s, In table,
-                        In command_w, Out power_w, Out cell_power_w, Out loss_w, Out current_a,
-                        Out voltage_v, Out soc, Index* limited);
+    void (*converter_run)(Index ticks, const ConverterParams& p, ConverterState& s, Out ring,
+                          In table, In command_w, In command_var, In voltage_pu, Out power_w,
+                          Out reactive_var, Out dc_w, Index* limited);
+    void (*battery_run)(Index ticks, Index every, const BatteryParams& p, BatteryState& s,
+                        const ContainerParams& c, Index mode, CellRows cell, In table,
+                        Index counted, const StressParams& q, StressState& w, Out counter, Out log,
+                        In command, Out power_w, Out cell_power_w, Out loss_w, Out stored_w,
+                        Out current_a, Out voltage_v, Out end_voltage_v, Out soc, Out temperature_k,
+                        Out auxiliary_w, Index* limited);
+    void (*batteries_run)(Index ticks, Index every, Index n, const BatteryParams& p,
+                          BatteryState& s, const ContainerParams& c, Index mode, CellRows cell,
+                          In table, In command, Out power_w, Out cell_power_w, Out loss_w,
+                          Out stored_w, Out current_a, Out voltage_v, Out end_voltage_v, Out soc,
+                          Out temperature_k, Out limited);
     void (*supercapacitor_run)(Index ticks, const SupercapacitorParams& p, SupercapacitorState& s,
                                double dt_s, In command_w, Out power_w, Out cell_power_w, Out loss_w,
                                Out current_a, Out voltage_v, Out soc, Index* limited);
@@ -107,6 +136,12 @@ struct KernelTable {
     void (*grid_run)(Index ticks, const GridParams& p, GridState& s, const GridEvent* event,
                      double dt_s, In bus_w, In load_var, Out power_w, Out reactive_var,
                      Out voltage_pu, Out frequency_hz, Out rocof_hz_per_s, Out unserved_w);
+    // distribution
+    TransformerFlow (*transformer_step)(const NodeParams& p, const GridParams& z, double source_pu,
+                                        double power_w, double reactive_var);
+    void (*transformer_run)(Index ticks, const NodeParams& p, const GridParams& z, In source_pu,
+                            In load_w, In load_var, Out power_w, Out reactive_var, Out loss_w,
+                            Out voltage_pu, Out share);
 };
 
 // Instruction sets compiled in, and those of them that this machine has; ascending.

@@ -255,99 +255,233 @@ static_assert(offsetof(CoolingState, lagged_w) == 0);
 static_assert(offsetof(CoolingState, started) == 8);
 static_assert(sizeof(CoolingState) == 16);
 
-// Power conversion system: rating, losses, response.
+// Power conversion system: rating, P/Q capability, losses, response.
 struct ConverterParams {
     double rated_power_w;  // [W] Rated active power, both directions.
+    std::int64_t priority;  // [1] Which power keeps its value where both together exceed the apparent-power limit. (0 active, 1 reactive)
+    double current_limit_pu;  // [pu] Largest current, per unit of that at the apparent-power limit and nominal voltage: below 1/current_limit_pu of voltage at the POI (of the tick before) the apparent power falls with it.
     std::int64_t kind;  // [1] 0 battery, 1 supercapacitor.
     std::int64_t fast;  // [1] 1: takes the fast part of the split.
     double limit_w;  // [W] Largest active power: the smaller of rated and apparent power.
     double limit_va;  // [VA] Apparent-power limit.
+    double per_limit_w;  // [1/W] Its reciprocal for active power.
+    double per_limit_va;  // [1/VA] Its reciprocal for apparent power.
+    double most_w;  // [W] Largest active power with overload.
+    double most_va;  // [VA] Largest apparent power with overload.
+    double overload_extra;  // [1] overload_pu - 1.
+    double overload_room;  // [1] Overload that spends the whole budget in one tick: overload_extra * overload_s / dt.
+    double overload_use;  // [1] Its reciprocal; 0 without overload.
+    double overload_recover;  // [1] Share of the budget that comes back in one tick: dt / overload_recovery_s.
+    std::int64_t delay_tick;  // [tick] Dead time.
+    std::int64_t ring_first;  // [1] First entry of the unit in converter_ring: pairs of active and reactive command.
     double decay;  // [1] exp(-dt/time_constant_s), 0 for no lag.
+    double lag_per_tick;  // [1] dt / time_constant_s, 0 for no lag.
     double ramp_w_per_tick;  // [W] Largest change in one tick.
-    double loss_0_w;  // [W] loss_a * rated.
-    double loss_1;  // [1] loss_b.
-    double loss_2_per_w;  // [1/W] loss_c / rated.
+    double ramp_lag_w;  // [W] Distance to the command beyond which the ramp rules: ramp_w_per_s * time_constant_s.
+    std::int64_t law[2];  // [1] Form of the loss in discharge and in charge: 0 quadratic, 1 quadratic as an efficiency, 2 table.
+    double loss_0_w[2];  // [W] Constant loss in discharge and in charge.
+    double loss_1[2];  // [1] Proportional loss.
+    double loss_2_per_w[2];  // [1/W] Square loss over the rating.
+    std::int64_t table_first[2];  // [1] First entry of the table in converter_table: AC powers, then losses, in W.
+    std::int64_t table_points[2];  // [1] Points of the table.
+    double idle_w[2];  // [W] Loss at no power, coming from discharge and from charge.
+    double no_load_w;  // [W] Least loss while energised.
+    double reactive_loss_per_w;  // [1/W] Loss per square var.
     double power_round_w;  // [W] 1.5 * 2^52 quanta of the converter's power; see rounding in docs/architecture.md.
     double share;  // [1] Share of the slow or fast command: rated power over that of all units of the role.
 };
 static_assert(std::is_standard_layout_v<ConverterParams> && std::is_trivially_copyable_v<ConverterParams>);
 static_assert(offsetof(ConverterParams, rated_power_w) == 0);
-static_assert(offsetof(ConverterParams, kind) == 8);
-static_assert(offsetof(ConverterParams, fast) == 16);
-static_assert(offsetof(ConverterParams, limit_w) == 24);
-static_assert(offsetof(ConverterParams, limit_va) == 32);
-static_assert(offsetof(ConverterParams, decay) == 40);
-static_assert(offsetof(ConverterParams, ramp_w_per_tick) == 48);
-static_assert(offsetof(ConverterParams, loss_0_w) == 56);
-static_assert(offsetof(ConverterParams, loss_1) == 64);
-static_assert(offsetof(ConverterParams, loss_2_per_w) == 72);
-static_assert(offsetof(ConverterParams, power_round_w) == 80);
-static_assert(offsetof(ConverterParams, share) == 88);
-static_assert(sizeof(ConverterParams) == 96);
+static_assert(offsetof(ConverterParams, priority) == 8);
+static_assert(offsetof(ConverterParams, current_limit_pu) == 16);
+static_assert(offsetof(ConverterParams, kind) == 24);
+static_assert(offsetof(ConverterParams, fast) == 32);
+static_assert(offsetof(ConverterParams, limit_w) == 40);
+static_assert(offsetof(ConverterParams, limit_va) == 48);
+static_assert(offsetof(ConverterParams, per_limit_w) == 56);
+static_assert(offsetof(ConverterParams, per_limit_va) == 64);
+static_assert(offsetof(ConverterParams, most_w) == 72);
+static_assert(offsetof(ConverterParams, most_va) == 80);
+static_assert(offsetof(ConverterParams, overload_extra) == 88);
+static_assert(offsetof(ConverterParams, overload_room) == 96);
+static_assert(offsetof(ConverterParams, overload_use) == 104);
+static_assert(offsetof(ConverterParams, overload_recover) == 112);
+static_assert(offsetof(ConverterParams, delay_tick) == 120);
+static_assert(offsetof(ConverterParams, ring_first) == 128);
+static_assert(offsetof(ConverterParams, decay) == 136);
+static_assert(offsetof(ConverterParams, lag_per_tick) == 144);
+static_assert(offsetof(ConverterParams, ramp_w_per_tick) == 152);
+static_assert(offsetof(ConverterParams, ramp_lag_w) == 160);
+static_assert(offsetof(ConverterParams, law) == 168);
+static_assert(offsetof(ConverterParams, loss_0_w) == 184);
+static_assert(offsetof(ConverterParams, loss_1) == 200);
+static_assert(offsetof(ConverterParams, loss_2_per_w) == 216);
+static_assert(offsetof(ConverterParams, table_first) == 232);
+static_assert(offsetof(ConverterParams, table_points) == 248);
+static_assert(offsetof(ConverterParams, idle_w) == 264);
+static_assert(offsetof(ConverterParams, no_load_w) == 280);
+static_assert(offsetof(ConverterParams, reactive_loss_per_w) == 288);
+static_assert(offsetof(ConverterParams, power_round_w) == 296);
+static_assert(offsetof(ConverterParams, share) == 304);
+static_assert(sizeof(ConverterParams) == 312);
 
 // State of ConverterParams.
 struct ConverterState {
     double command_w;  // [W] Command of the control, positive delivers.
     double override_w;  // [W] Command from outside; NaN leaves it to the control.
-    double reactive_var;  // [var] Reactive power commanded; active power has priority.
+    double reactive_var;  // [var] Reactive power commanded.
+    double asked_w;  // [W] Active power asked for, after the dead time.
+    double asked_var;  // [var] Reactive power asked for, after the dead time.
+    std::int64_t ring_head;  // [1] Oldest pair of the dead time's ring.
     double power_w;  // [W] Power delivered to the site bus.
-    std::int64_t limited;  // [1] 1 while the store cannot follow the converter.
+    double reactive_power_var;  // [var] Reactive power delivered.
+    double room_va;  // [VA] Apparent power that voltage and overload allow in this tick.
+    double overload_used;  // [1] Share of the overload budget that is spent.
+    std::int64_t overload_spent;  // [1] 1 from the end of the budget to its full recovery.
+    std::int64_t curbed;  // [1] What the capability holds below the response: 0 none, 1 active, 2 reactive power, 3 both.
+    std::int64_t limited;  // [1] 1 while store or capability keep the unit from its active power.
 };
 static_assert(std::is_standard_layout_v<ConverterState> && std::is_trivially_copyable_v<ConverterState>);
 static_assert(offsetof(ConverterState, command_w) == 0);
 static_assert(offsetof(ConverterState, override_w) == 8);
 static_assert(offsetof(ConverterState, reactive_var) == 16);
-static_assert(offsetof(ConverterState, power_w) == 24);
-static_assert(offsetof(ConverterState, limited) == 32);
-static_assert(sizeof(ConverterState) == 40);
+static_assert(offsetof(ConverterState, asked_w) == 24);
+static_assert(offsetof(ConverterState, asked_var) == 32);
+static_assert(offsetof(ConverterState, ring_head) == 40);
+static_assert(offsetof(ConverterState, power_w) == 48);
+static_assert(offsetof(ConverterState, reactive_power_var) == 56);
+static_assert(offsetof(ConverterState, room_va) == 64);
+static_assert(offsetof(ConverterState, overload_used) == 72);
+static_assert(offsetof(ConverterState, overload_spent) == 80);
+static_assert(offsetof(ConverterState, curbed) == 88);
+static_assert(offsetof(ConverterState, limited) == 96);
+static_assert(sizeof(ConverterState) == 104);
 
-// Open-circuit voltage behind a resistance; equal cells in series and parallel.
+// Cells in series and parallel as an equivalent circuit with hysteresis, heat and limits.
 struct BatteryParams {
     double soc_min;  // [1] Lower end of the SoC window.
     double soc_max;  // [1] Upper end of the SoC window.
-    double capacity_as;  // [As] Charge of the whole unit: strings * cell capacity.
-    double charge_per_tick;  // [1/A] SoC per ampere and tick: dt / capacity_as.
-    double current_per_soc_a;  // [A] Current that moves the whole SoC in one tick: 1 / charge_per_tick.
+    double dt_s;  // [s] Length of a tick.
     double series;  // [1] Cells in series.
-    double resistance_ohm;  // [ohm] Resistance of the whole unit.
-    double per_ohm;  // [1/ohm] Its reciprocal; 0 without resistance.
-    double current_min_a;  // [A] Largest charge current, negative.
-    double current_max_a;  // [A] Largest discharge current.
-    double voltage_min_v;  // [V] Lowest terminal voltage of the unit.
-    double voltage_max_v;  // [V] Highest terminal voltage of the unit.
+    std::int64_t groups;  // [1] Groups of strings of the unit: columns of the cell matrix.
+    std::int64_t first;  // [1] Place of that matrix, row after row, in the pool.
     std::int64_t ocv_first;  // [1] Index of the OCV table in the table pool; cell volts on an even SoC grid.
     double ocv_intervals;  // [1] Intervals of the table.
+    double per_volt;  // [1/V] Reciprocal of the nominal voltage of a string.
+    double mean_ocv;  // [1] 1/2, or 0 where the OCV is held over a tick.
+    std::int64_t slow_first;  // [1] Index of the table of slow quantities: slow_rows values a point, SoC points within temperatures.
+    double slow_intervals;  // [1] Its intervals in SoC.
+    double slow_warm_intervals;  // [1] Its intervals in temperature.
+    double slow_first_k;  // [K] Its lowest temperature.
+    double slow_per_k;  // [1/K] Its intervals per kelvin.
+    double table_least_k;  // [K] Lowest temperature for which resistances are given.
+    double table_most_k;  // [K] Highest temperature for which resistances are given.
+    double transfer_share;  // [1] transfer_fraction.
+    double ohmic_share;  // [1] 1 - transfer_fraction.
+    double decay[4];  // [1] exp(-dt/tau) of the branches: charge transfer, then the slower ones.
+    double hold[4];  // [1] Mean over a tick of a voltage that decays from 1: (1 - decay) tau/dt.
+    double half_tau_per_tick[4];  // [1] tau/(2 dt): power per change of the squared state.
+    double hysteresis_per_soc;  // [1] hysteresis_rate.
+    double hysteresis_w;  // [1] 3600/(2 hysteresis_rate dt): power per capacity in Ah and change of the squared state; 0 without.
+    double charge_share;  // [1] coulombic_efficiency.
+    double per_charge_share;  // [1] Its reciprocal.
+    double leak_per_s;  // [1/s] Share of the charge that is lost in a tick, over its length.
+    double reference_k;  // [K] reference_temperature_k.
+    double charge_limit_c;  // [1/h] max_charge_c.
+    double discharge_limit_c;  // [1/h] max_discharge_c.
+    double voltage_min_v;  // [V] Lowest terminal voltage of a string.
+    double voltage_max_v;  // [V] Highest terminal voltage of a string.
+    std::int64_t refresh_tick;  // [1] Ticks between two renewals.
+    double refresh_per_s;  // [1/s] Renewals per second.
+    double warm_k_per_w;  // [K/W] Rise of a string's temperature in a renewal per watt that is not carried off; 0 holds it.
+    double heat_w_per_k;  // [W/K] Heat transfer of a string.
+    double heat_j_per_k;  // [J/K] Heat capacity of a string.
+    std::int64_t contained;  // [1] 1: the strings share a container.
 };
 static_assert(std::is_standard_layout_v<BatteryParams> && std::is_trivially_copyable_v<BatteryParams>);
 static_assert(offsetof(BatteryParams, soc_min) == 0);
 static_assert(offsetof(BatteryParams, soc_max) == 8);
-static_assert(offsetof(BatteryParams, capacity_as) == 16);
-static_assert(offsetof(BatteryParams, charge_per_tick) == 24);
-static_assert(offsetof(BatteryParams, current_per_soc_a) == 32);
-static_assert(offsetof(BatteryParams, series) == 40);
-static_assert(offsetof(BatteryParams, resistance_ohm) == 48);
-static_assert(offsetof(BatteryParams, per_ohm) == 56);
-static_assert(offsetof(BatteryParams, current_min_a) == 64);
-static_assert(offsetof(BatteryParams, current_max_a) == 72);
-static_assert(offsetof(BatteryParams, voltage_min_v) == 80);
-static_assert(offsetof(BatteryParams, voltage_max_v) == 88);
-static_assert(offsetof(BatteryParams, ocv_first) == 96);
-static_assert(offsetof(BatteryParams, ocv_intervals) == 104);
-static_assert(sizeof(BatteryParams) == 112);
+static_assert(offsetof(BatteryParams, dt_s) == 16);
+static_assert(offsetof(BatteryParams, series) == 24);
+static_assert(offsetof(BatteryParams, groups) == 32);
+static_assert(offsetof(BatteryParams, first) == 40);
+static_assert(offsetof(BatteryParams, ocv_first) == 48);
+static_assert(offsetof(BatteryParams, ocv_intervals) == 56);
+static_assert(offsetof(BatteryParams, per_volt) == 64);
+static_assert(offsetof(BatteryParams, mean_ocv) == 72);
+static_assert(offsetof(BatteryParams, slow_first) == 80);
+static_assert(offsetof(BatteryParams, slow_intervals) == 88);
+static_assert(offsetof(BatteryParams, slow_warm_intervals) == 96);
+static_assert(offsetof(BatteryParams, slow_first_k) == 104);
+static_assert(offsetof(BatteryParams, slow_per_k) == 112);
+static_assert(offsetof(BatteryParams, table_least_k) == 120);
+static_assert(offsetof(BatteryParams, table_most_k) == 128);
+static_assert(offsetof(BatteryParams, transfer_share) == 136);
+static_assert(offsetof(BatteryParams, ohmic_share) == 144);
+static_assert(offsetof(BatteryParams, decay) == 152);
+static_assert(offsetof(BatteryParams, hold) == 184);
+static_assert(offsetof(BatteryParams, half_tau_per_tick) == 216);
+static_assert(offsetof(BatteryParams, hysteresis_per_soc) == 248);
+static_assert(offsetof(BatteryParams, hysteresis_w) == 256);
+static_assert(offsetof(BatteryParams, charge_share) == 264);
+static_assert(offsetof(BatteryParams, per_charge_share) == 272);
+static_assert(offsetof(BatteryParams, leak_per_s) == 280);
+static_assert(offsetof(BatteryParams, reference_k) == 288);
+static_assert(offsetof(BatteryParams, charge_limit_c) == 296);
+static_assert(offsetof(BatteryParams, discharge_limit_c) == 304);
+static_assert(offsetof(BatteryParams, voltage_min_v) == 312);
+static_assert(offsetof(BatteryParams, voltage_max_v) == 320);
+static_assert(offsetof(BatteryParams, refresh_tick) == 328);
+static_assert(offsetof(BatteryParams, refresh_per_s) == 336);
+static_assert(offsetof(BatteryParams, warm_k_per_w) == 344);
+static_assert(offsetof(BatteryParams, heat_w_per_k) == 352);
+static_assert(offsetof(BatteryParams, heat_j_per_k) == 360);
+static_assert(offsetof(BatteryParams, contained) == 368);
+static_assert(sizeof(BatteryParams) == 376);
 
 // State of BatteryParams.
 struct BatteryState {
-    double soc;  // [1] State of charge.
-    double soc_carry;  // [1] Low part of the compensated state of charge.
-    double current_a;  // [A] Current, positive in discharge.
-    double voltage_v;  // [V] Terminal voltage.
+    std::int64_t held_tick;  // [1] Ticks since the last renewal; -1 before the first.
+    std::int64_t outside;  // [1] 1 while a temperature lies beyond the resistance tables.
+    std::int64_t outside_was;  // [1] The same at the last event.
+    double air_k;  // [K] Temperature of the air in the container.
+    std::int64_t hvac;  // [1] HVAC: -1 heats, 0 idles, 1 cools.
+    double auxiliary_w;  // [W] Power of HVAC and auxiliaries.
 };
 static_assert(std::is_standard_layout_v<BatteryState> && std::is_trivially_copyable_v<BatteryState>);
-static_assert(offsetof(BatteryState, soc) == 0);
-static_assert(offsetof(BatteryState, soc_carry) == 8);
-static_assert(offsetof(BatteryState, current_a) == 16);
-static_assert(offsetof(BatteryState, voltage_v) == 24);
-static_assert(sizeof(BatteryState) == 32);
+static_assert(offsetof(BatteryState, held_tick) == 0);
+static_assert(offsetof(BatteryState, outside) == 8);
+static_assert(offsetof(BatteryState, outside_was) == 16);
+static_assert(offsetof(BatteryState, air_k) == 24);
+static_assert(offsetof(BatteryState, hvac) == 32);
+static_assert(offsetof(BatteryState, auxiliary_w) == 40);
+static_assert(sizeof(BatteryState) == 48);
+
+// Air around the cells, walls, heating, ventilation and air conditioning (HVAC) with a thermostat.
+struct ContainerParams {
+    double ambient_temperature_k;  // [K] Temperature outside.
+    double set_temperature_k;  // [K] Temperature that the thermostat holds.
+    double band_k;  // [K] Deviation at which it begins to heat or cool; it stops at the set temperature.
+    double cop_cooling;  // [1] Heat carried off per electric energy.
+    double cop_heating;  // [1] Heat given per electric energy.
+    double wall_core_w_per_k;  // [W/K] Heat transfer of all walls.
+    double cooling_core_w;  // [W] Heat that all cooling carries off.
+    double heating_core_w;  // [W] Heat that all heating gives.
+    double auxiliary_core_w;  // [W] Constant power of all containers.
+    double air_w_per_k;  // [W/K] Heat capacity of air and structure over the period of the renewals.
+};
+static_assert(std::is_standard_layout_v<ContainerParams> && std::is_trivially_copyable_v<ContainerParams>);
+static_assert(offsetof(ContainerParams, ambient_temperature_k) == 0);
+static_assert(offsetof(ContainerParams, set_temperature_k) == 8);
+static_assert(offsetof(ContainerParams, band_k) == 16);
+static_assert(offsetof(ContainerParams, cop_cooling) == 24);
+static_assert(offsetof(ContainerParams, cop_heating) == 32);
+static_assert(offsetof(ContainerParams, wall_core_w_per_k) == 40);
+static_assert(offsetof(ContainerParams, cooling_core_w) == 48);
+static_assert(offsetof(ContainerParams, heating_core_w) == 56);
+static_assert(offsetof(ContainerParams, auxiliary_core_w) == 64);
+static_assert(offsetof(ContainerParams, air_w_per_k) == 72);
+static_assert(sizeof(ContainerParams) == 80);
 
 // Capacitance behind a series resistance, with leakage; the state is the stored energy.
 struct SupercapacitorParams {
@@ -356,7 +490,7 @@ struct SupercapacitorParams {
     double capacitance_core_f;  // [F] Capacitance of the whole unit.
     double resistance_ohm;  // [ohm] Series resistance.
     double per_ohm;  // [1/ohm] Its reciprocal; 0 without resistance.
-    double leakage_per_s;  // [1/s] Share of the stored energy that leaks per second: 2/(R_leak C).
+    double leakage_per_s;  // [1/s] Share of the stored energy that leaks in a tick, over its length; 2/(R_leak C) for short ones.
     double energy_empty_j;  // [J] Energy at voltage_min_v.
     double energy_usable_j;  // [J] Energy between the voltage limits.
     double soc_per_j;  // [1/J] Its reciprocal.
@@ -392,6 +526,80 @@ static_assert(offsetof(SupercapacitorState, energy_j) == 0);
 static_assert(offsetof(SupercapacitorState, current_a) == 8);
 static_assert(offsetof(SupercapacitorState, voltage_v) == 16);
 static_assert(sizeof(SupercapacitorState) == 24);
+
+// How dwell times and cycles of a battery are counted.
+struct StressParams {
+    std::int64_t method;  // [1] How cycles are counted: rainflow of ASTM E1049, or half cycles between reversals of the SoC as simses does. (0 rainflow, 1 half_cycle)
+    double dead_band_soc;  // [1] A reversal counts when the SoC has moved back by more than this; smaller wiggles are throughput without a cycle. 0 counts every reversal.
+    double rest_c_rate;  // [1/h] Slower changes of the SoC are rest: their time does not count in the duration of a cycle.
+    std::int64_t log_rows;  // [1] Rows that the log of half cycles can take; 0 means no log.
+};
+static_assert(std::is_standard_layout_v<StressParams> && std::is_trivially_copyable_v<StressParams>);
+static_assert(offsetof(StressParams, method) == 0);
+static_assert(offsetof(StressParams, dead_band_soc) == 8);
+static_assert(offsetof(StressParams, rest_c_rate) == 16);
+static_assert(offsetof(StressParams, log_rows) == 24);
+static_assert(sizeof(StressParams) == 32);
+
+// State of StressParams.
+struct StressState {
+    double soc;  // [1] SoC of the last call.
+    double temperature_k;  // [K] Cell temperature of the last call.
+    double soh_capacity;  // [1] Present over nominal capacity: C-rates and full cycles are of the nominal one.
+    double elapsed_s;  // [s] Time counted.
+    double elapsed_carry_s;  // [s] What elapsed_s lost to rounding.
+    double throughput_fec;  // [1] Half of all movement of the SoC: equivalent full cycles, cycles or not.
+    double throughput_carry_fec;  // [1] What throughput_fec lost to rounding.
+    double counted_fec;  // [1] Equivalent full cycles of the half cycles counted.
+    std::int64_t half_cycles;  // [1] Half cycles counted.
+    double outside_s;  // [s] Time with SoC or temperature beyond the grid, counted at its edge.
+    double soc_min;  // [1] Least SoC met.
+    double soc_max;  // [1] Largest SoC met.
+    double temperature_min_k;  // [K] Lowest temperature met.
+    double temperature_max_k;  // [K] Highest temperature met.
+    double depth_min;  // [1] Least depth of a half cycle.
+    double depth_max;  // [1] Largest depth of a half cycle.
+    double c_rate_max;  // [1/h] Largest mean C-rate of a half cycle.
+    std::int64_t direction;  // [1] 1 while the SoC rises, -1 while it falls, 0 before it has moved.
+    double turn_soc;  // [1] SoC at the last reversal.
+    double extreme_soc;  // [1] Farthest SoC since the last reversal.
+    double leg_s;  // [s] Time in motion from the reversal to the extreme.
+    double leg_ks;  // [K s] Temperature over that time.
+    double tail_s;  // [s] Time in motion since the extreme.
+    double tail_ks;  // [K s] Temperature over that time.
+    std::int64_t stack_points;  // [1] Reversals that rainflow holds.
+    std::int64_t overflows;  // [1] Reversals counted early because the stack was full.
+    std::int64_t log_used;  // [1] Half cycles written to the log, or for which it had no room.
+};
+static_assert(std::is_standard_layout_v<StressState> && std::is_trivially_copyable_v<StressState>);
+static_assert(offsetof(StressState, soc) == 0);
+static_assert(offsetof(StressState, temperature_k) == 8);
+static_assert(offsetof(StressState, soh_capacity) == 16);
+static_assert(offsetof(StressState, elapsed_s) == 24);
+static_assert(offsetof(StressState, elapsed_carry_s) == 32);
+static_assert(offsetof(StressState, throughput_fec) == 40);
+static_assert(offsetof(StressState, throughput_carry_fec) == 48);
+static_assert(offsetof(StressState, counted_fec) == 56);
+static_assert(offsetof(StressState, half_cycles) == 64);
+static_assert(offsetof(StressState, outside_s) == 72);
+static_assert(offsetof(StressState, soc_min) == 80);
+static_assert(offsetof(StressState, soc_max) == 88);
+static_assert(offsetof(StressState, temperature_min_k) == 96);
+static_assert(offsetof(StressState, temperature_max_k) == 104);
+static_assert(offsetof(StressState, depth_min) == 112);
+static_assert(offsetof(StressState, depth_max) == 120);
+static_assert(offsetof(StressState, c_rate_max) == 128);
+static_assert(offsetof(StressState, direction) == 136);
+static_assert(offsetof(StressState, turn_soc) == 144);
+static_assert(offsetof(StressState, extreme_soc) == 152);
+static_assert(offsetof(StressState, leg_s) == 160);
+static_assert(offsetof(StressState, leg_ks) == 168);
+static_assert(offsetof(StressState, tail_s) == 176);
+static_assert(offsetof(StressState, tail_ks) == 184);
+static_assert(offsetof(StressState, stack_points) == 192);
+static_assert(offsetof(StressState, overflows) == 200);
+static_assert(offsetof(StressState, log_used) == 208);
+static_assert(sizeof(StressState) == 216);
 
 // PV or wind that follows a measured trace, scaled to a rating.
 struct GenerationParams {
@@ -605,6 +813,14 @@ inline constexpr std::int64_t storage_kind_battery = 0;
 inline constexpr std::int64_t storage_kind_supercapacitor = 1;
 inline constexpr std::int64_t storage_role_slow = 0;
 inline constexpr std::int64_t storage_role_fast = 1;
+inline constexpr std::int64_t converter_priority_active = 0;
+inline constexpr std::int64_t converter_priority_reactive = 1;
+inline constexpr std::int64_t converter_loss_form_quadratic = 0;
+inline constexpr std::int64_t converter_loss_form_table = 1;
+inline constexpr std::int64_t converter_charge_form_loss = 0;
+inline constexpr std::int64_t converter_charge_form_efficiency = 1;
+inline constexpr std::int64_t stress_method_rainflow = 0;
+inline constexpr std::int64_t stress_method_half_cycle = 1;
 inline constexpr std::int64_t generation_kind_pv = 0;
 inline constexpr std::int64_t generation_kind_wind = 1;
 inline constexpr std::int64_t generation_trace_interpolation_hold = 0;
@@ -623,6 +839,65 @@ inline constexpr std::int64_t lane_overshoot_w = 3;  // [W] Overshoot of one GPU
 inline constexpr std::int64_t lane_store_average_w = 4;  // [W] Moving average of the rack's load.
 inline constexpr std::int64_t lane_store_energy_j = 5;  // [J] Energy in the shelf store.
 inline constexpr std::int64_t lane_rows = 6;
+
+// Rows of the cell matrix.
+inline constexpr std::int64_t cell_strings = 0;  // [1] Parallel strings of the group.
+inline constexpr std::int64_t cell_capacity_ah = 1;  // [Ah] Capacity of a string now.
+inline constexpr std::int64_t cell_charge_per_tick = 2;  // [1/A] SoC per ampere and tick.
+inline constexpr std::int64_t cell_current_per_soc_a = 3;  // [A] Current that moves the whole SoC in one tick.
+inline constexpr std::int64_t cell_resistance_scale = 4;  // [1] Factor on all resistances: age and spread.
+inline constexpr std::int64_t cell_soc = 5;  // [1] State of charge.
+inline constexpr std::int64_t cell_soc_carry = 6;  // [1] Low part of the compensated state of charge.
+inline constexpr std::int64_t cell_hysteresis = 7;  // [V^0.5] Hysteresis times the root of its half width.
+inline constexpr std::int64_t cell_branch_0 = 8;  // [W^0.5] Charge transfer: current of the branch's resistor times the root of its resistance.
+inline constexpr std::int64_t cell_branch_1 = 9;  // [W^0.5] The same of the first slower branch.
+inline constexpr std::int64_t cell_branch_2 = 10;  // [W^0.5] The same of the second.
+inline constexpr std::int64_t cell_branch_3 = 11;  // [W^0.5] The same of the third.
+inline constexpr std::int64_t cell_temperature_k = 12;  // [K] Temperature of the cells.
+inline constexpr std::int64_t cell_heat_sum_w = 13;  // [W] Heat since the last renewal, summed over ticks.
+inline constexpr std::int64_t cell_current_sum_a = 14;  // [A] Current since the last renewal, summed over ticks.
+inline constexpr std::int64_t cell_discharge_ohm = 15;  // [ohm] Held: resistance that acts at once, in discharge.
+inline constexpr std::int64_t cell_charge_ohm = 16;  // [ohm] Held: the same in charge.
+inline constexpr std::int64_t cell_discharge_root_0 = 17;  // [ohm^0.5] Held: root of the charge-transfer resistance in discharge.
+inline constexpr std::int64_t cell_charge_root_0 = 18;  // [ohm^0.5] Held: the same in charge.
+inline constexpr std::int64_t cell_root_1 = 19;  // [ohm^0.5] Held: root of the resistance of the first slower branch.
+inline constexpr std::int64_t cell_root_2 = 20;  // [ohm^0.5] Held: the same of the second.
+inline constexpr std::int64_t cell_root_3 = 21;  // [ohm^0.5] Held: the same of the third.
+inline constexpr std::int64_t cell_width = 22;  // [V^0.5] Held: root of the half width of the hysteresis.
+inline constexpr std::int64_t cell_shift_v = 23;  // [V] Held: open-circuit voltage less that at the reference temperature.
+inline constexpr std::int64_t cell_entropy_v = 24;  // [V] Held: temperature times the entropic coefficient.
+inline constexpr std::int64_t cell_most_a = 25;  // [A] Held: largest discharge current after derating.
+inline constexpr std::int64_t cell_least_a = 26;  // [A] Held: largest charge current after derating, negative.
+inline constexpr std::int64_t cell_asked = 27;  // [1] Power W, current A or voltage V that is asked of the string.
+inline constexpr std::int64_t cell_ocv_v = 28;  // [V] This tick: open-circuit voltage at its start.
+inline constexpr std::int64_t cell_ocv_ohm = 29;  // [ohm] This tick: fall of the mean open-circuit voltage per ampere.
+inline constexpr std::int64_t cell_root_0 = 30;  // [ohm^0.5] This tick: root of the charge-transfer resistance.
+inline constexpr std::int64_t cell_instant_ohm = 31;  // [ohm] This tick: resistance that acts at once.
+inline constexpr std::int64_t cell_emf_v = 32;  // [V] This tick: mean terminal voltage without current.
+inline constexpr std::int64_t cell_source_ohm = 33;  // [ohm] This tick: fall of the mean terminal voltage per ampere.
+inline constexpr std::int64_t cell_loop_v = 34;  // [V] This tick: mean hysteresis voltage.
+inline constexpr std::int64_t cell_high_a = 35;  // [A] This tick: largest discharge current.
+inline constexpr std::int64_t cell_low_a = 36;  // [A] This tick: largest charge current, negative.
+inline constexpr std::int64_t cell_current_a = 37;  // [A] Current of a string, positive in discharge.
+inline constexpr std::int64_t cell_limited = 38;  // [1] 1 where a limit was met.
+inline constexpr std::int64_t cell_voltage_v = 39;  // [V] Mean terminal voltage over the tick.
+inline constexpr std::int64_t cell_end_voltage_v = 40;  // [V] Terminal voltage at the end of the tick, its current still flowing.
+inline constexpr std::int64_t cell_inner_w = 41;  // [W] Power that leaves the chemistry, of a string.
+inline constexpr std::int64_t cell_heat_w = 42;  // [W] Irreversible heat of a string.
+inline constexpr std::int64_t cell_stored_w = 43;  // [W] Power that goes into polarisation and hysteresis, of a string.
+inline constexpr std::int64_t cell_rows = 44;
+
+// Rows of the slow matrix.
+inline constexpr std::int64_t slow_discharge_ohm = 0;  // [ohm] Resistance of a cell in discharge.
+inline constexpr std::int64_t slow_charge_ohm = 1;  // [ohm] Resistance of a cell in charge.
+inline constexpr std::int64_t slow_branch_1_ohm = 2;  // [ohm] Resistance of the first slower branch.
+inline constexpr std::int64_t slow_branch_2_ohm = 3;  // [ohm] The same of the second.
+inline constexpr std::int64_t slow_branch_3_ohm = 4;  // [ohm] The same of the third.
+inline constexpr std::int64_t slow_width_v = 5;  // [V] Half width of the hysteresis of a cell.
+inline constexpr std::int64_t slow_entropy_v_per_k = 6;  // [V/K] Entropic coefficient of a cell.
+inline constexpr std::int64_t slow_discharge_share = 7;  // [1] Factor on the discharge limit.
+inline constexpr std::int64_t slow_charge_share = 8;  // [1] Factor on the charge limit.
+inline constexpr std::int64_t slow_rows = 9;
 
 // One field of a core struct, for the comparison with the Python side at import.
 struct ParamField {
@@ -727,40 +1002,104 @@ inline constexpr ParamField param_field_table[] = {
     {"CoolingState", "lagged_w", offsetof(CoolingState, lagged_w), 'f', 1},
     {"CoolingState", "started", offsetof(CoolingState, started), 'i', 1},
     {"ConverterParams", "rated_power_w", offsetof(ConverterParams, rated_power_w), 'f', 1},
+    {"ConverterParams", "priority", offsetof(ConverterParams, priority), 'i', 1},
+    {"ConverterParams", "current_limit_pu", offsetof(ConverterParams, current_limit_pu), 'f', 1},
     {"ConverterParams", "kind", offsetof(ConverterParams, kind), 'i', 1},
     {"ConverterParams", "fast", offsetof(ConverterParams, fast), 'i', 1},
     {"ConverterParams", "limit_w", offsetof(ConverterParams, limit_w), 'f', 1},
     {"ConverterParams", "limit_va", offsetof(ConverterParams, limit_va), 'f', 1},
+    {"ConverterParams", "per_limit_w", offsetof(ConverterParams, per_limit_w), 'f', 1},
+    {"ConverterParams", "per_limit_va", offsetof(ConverterParams, per_limit_va), 'f', 1},
+    {"ConverterParams", "most_w", offsetof(ConverterParams, most_w), 'f', 1},
+    {"ConverterParams", "most_va", offsetof(ConverterParams, most_va), 'f', 1},
+    {"ConverterParams", "overload_extra", offsetof(ConverterParams, overload_extra), 'f', 1},
+    {"ConverterParams", "overload_room", offsetof(ConverterParams, overload_room), 'f', 1},
+    {"ConverterParams", "overload_use", offsetof(ConverterParams, overload_use), 'f', 1},
+    {"ConverterParams", "overload_recover", offsetof(ConverterParams, overload_recover), 'f', 1},
+    {"ConverterParams", "delay_tick", offsetof(ConverterParams, delay_tick), 'i', 1},
+    {"ConverterParams", "ring_first", offsetof(ConverterParams, ring_first), 'i', 1},
     {"ConverterParams", "decay", offsetof(ConverterParams, decay), 'f', 1},
+    {"ConverterParams", "lag_per_tick", offsetof(ConverterParams, lag_per_tick), 'f', 1},
     {"ConverterParams", "ramp_w_per_tick", offsetof(ConverterParams, ramp_w_per_tick), 'f', 1},
-    {"ConverterParams", "loss_0_w", offsetof(ConverterParams, loss_0_w), 'f', 1},
-    {"ConverterParams", "loss_1", offsetof(ConverterParams, loss_1), 'f', 1},
-    {"ConverterParams", "loss_2_per_w", offsetof(ConverterParams, loss_2_per_w), 'f', 1},
+    {"ConverterParams", "ramp_lag_w", offsetof(ConverterParams, ramp_lag_w), 'f', 1},
+    {"ConverterParams", "law", offsetof(ConverterParams, law), 'i', 2},
+    {"ConverterParams", "loss_0_w", offsetof(ConverterParams, loss_0_w), 'f', 2},
+    {"ConverterParams", "loss_1", offsetof(ConverterParams, loss_1), 'f', 2},
+    {"ConverterParams", "loss_2_per_w", offsetof(ConverterParams, loss_2_per_w), 'f', 2},
+    {"ConverterParams", "table_first", offsetof(ConverterParams, table_first), 'i', 2},
+    {"ConverterParams", "table_points", offsetof(ConverterParams, table_points), 'i', 2},
+    {"ConverterParams", "idle_w", offsetof(ConverterParams, idle_w), 'f', 2},
+    {"ConverterParams", "no_load_w", offsetof(ConverterParams, no_load_w), 'f', 1},
+    {"ConverterParams", "reactive_loss_per_w", offsetof(ConverterParams, reactive_loss_per_w), 'f', 1},
     {"ConverterParams", "power_round_w", offsetof(ConverterParams, power_round_w), 'f', 1},
     {"ConverterParams", "share", offsetof(ConverterParams, share), 'f', 1},
     {"ConverterState", "command_w", offsetof(ConverterState, command_w), 'f', 1},
     {"ConverterState", "override_w", offsetof(ConverterState, override_w), 'f', 1},
     {"ConverterState", "reactive_var", offsetof(ConverterState, reactive_var), 'f', 1},
+    {"ConverterState", "asked_w", offsetof(ConverterState, asked_w), 'f', 1},
+    {"ConverterState", "asked_var", offsetof(ConverterState, asked_var), 'f', 1},
+    {"ConverterState", "ring_head", offsetof(ConverterState, ring_head), 'i', 1},
     {"ConverterState", "power_w", offsetof(ConverterState, power_w), 'f', 1},
+    {"ConverterState", "reactive_power_var", offsetof(ConverterState, reactive_power_var), 'f', 1},
+    {"ConverterState", "room_va", offsetof(ConverterState, room_va), 'f', 1},
+    {"ConverterState", "overload_used", offsetof(ConverterState, overload_used), 'f', 1},
+    {"ConverterState", "overload_spent", offsetof(ConverterState, overload_spent), 'i', 1},
+    {"ConverterState", "curbed", offsetof(ConverterState, curbed), 'i', 1},
     {"ConverterState", "limited", offsetof(ConverterState, limited), 'i', 1},
     {"BatteryParams", "soc_min", offsetof(BatteryParams, soc_min), 'f', 1},
     {"BatteryParams", "soc_max", offsetof(BatteryParams, soc_max), 'f', 1},
-    {"BatteryParams", "capacity_as", offsetof(BatteryParams, capacity_as), 'f', 1},
-    {"BatteryParams", "charge_per_tick", offsetof(BatteryParams, charge_per_tick), 'f', 1},
-    {"BatteryParams", "current_per_soc_a", offsetof(BatteryParams, current_per_soc_a), 'f', 1},
+    {"BatteryParams", "dt_s", offsetof(BatteryParams, dt_s), 'f', 1},
     {"BatteryParams", "series", offsetof(BatteryParams, series), 'f', 1},
-    {"BatteryParams", "resistance_ohm", offsetof(BatteryParams, resistance_ohm), 'f', 1},
-    {"BatteryParams", "per_ohm", offsetof(BatteryParams, per_ohm), 'f', 1},
-    {"BatteryParams", "current_min_a", offsetof(BatteryParams, current_min_a), 'f', 1},
-    {"BatteryParams", "current_max_a", offsetof(BatteryParams, current_max_a), 'f', 1},
-    {"BatteryParams", "voltage_min_v", offsetof(BatteryParams, voltage_min_v), 'f', 1},
-    {"BatteryParams", "voltage_max_v", offsetof(BatteryParams, voltage_max_v), 'f', 1},
+    {"BatteryParams", "groups", offsetof(BatteryParams, groups), 'i', 1},
+    {"BatteryParams", "first", offsetof(BatteryParams, first), 'i', 1},
     {"BatteryParams", "ocv_first", offsetof(BatteryParams, ocv_first), 'i', 1},
     {"BatteryParams", "ocv_intervals", offsetof(BatteryParams, ocv_intervals), 'f', 1},
-    {"BatteryState", "soc", offsetof(BatteryState, soc), 'f', 1},
-    {"BatteryState", "soc_carry", offsetof(BatteryState, soc_carry), 'f', 1},
-    {"BatteryState", "current_a", offsetof(BatteryState, current_a), 'f', 1},
-    {"BatteryState", "voltage_v", offsetof(BatteryState, voltage_v), 'f', 1},
+    {"BatteryParams", "per_volt", offsetof(BatteryParams, per_volt), 'f', 1},
+    {"BatteryParams", "mean_ocv", offsetof(BatteryParams, mean_ocv), 'f', 1},
+    {"BatteryParams", "slow_first", offsetof(BatteryParams, slow_first), 'i', 1},
+    {"BatteryParams", "slow_intervals", offsetof(BatteryParams, slow_intervals), 'f', 1},
+    {"BatteryParams", "slow_warm_intervals", offsetof(BatteryParams, slow_warm_intervals), 'f', 1},
+    {"BatteryParams", "slow_first_k", offsetof(BatteryParams, slow_first_k), 'f', 1},
+    {"BatteryParams", "slow_per_k", offsetof(BatteryParams, slow_per_k), 'f', 1},
+    {"BatteryParams", "table_least_k", offsetof(BatteryParams, table_least_k), 'f', 1},
+    {"BatteryParams", "table_most_k", offsetof(BatteryParams, table_most_k), 'f', 1},
+    {"BatteryParams", "transfer_share", offsetof(BatteryParams, transfer_share), 'f', 1},
+    {"BatteryParams", "ohmic_share", offsetof(BatteryParams, ohmic_share), 'f', 1},
+    {"BatteryParams", "decay", offsetof(BatteryParams, decay), 'f', 4},
+    {"BatteryParams", "hold", offsetof(BatteryParams, hold), 'f', 4},
+    {"BatteryParams", "half_tau_per_tick", offsetof(BatteryParams, half_tau_per_tick), 'f', 4},
+    {"BatteryParams", "hysteresis_per_soc", offsetof(BatteryParams, hysteresis_per_soc), 'f', 1},
+    {"BatteryParams", "hysteresis_w", offsetof(BatteryParams, hysteresis_w), 'f', 1},
+    {"BatteryParams", "charge_share", offsetof(BatteryParams, charge_share), 'f', 1},
+    {"BatteryParams", "per_charge_share", offsetof(BatteryParams, per_charge_share), 'f', 1},
+    {"BatteryParams", "leak_per_s", offsetof(BatteryParams, leak_per_s), 'f', 1},
+    {"BatteryParams", "reference_k", offsetof(BatteryParams, reference_k), 'f', 1},
+    {"BatteryParams", "charge_limit_c", offsetof(BatteryParams, charge_limit_c), 'f', 1},
+    {"BatteryParams", "discharge_limit_c", offsetof(BatteryParams, discharge_limit_c), 'f', 1},
+    {"BatteryParams", "voltage_min_v", offsetof(BatteryParams, voltage_min_v), 'f', 1},
+    {"BatteryParams", "voltage_max_v", offsetof(BatteryParams, voltage_max_v), 'f', 1},
+    {"BatteryParams", "refresh_tick", offsetof(BatteryParams, refresh_tick), 'i', 1},
+    {"BatteryParams", "refresh_per_s", offsetof(BatteryParams, refresh_per_s), 'f', 1},
+    {"BatteryParams", "warm_k_per_w", offsetof(BatteryParams, warm_k_per_w), 'f', 1},
+    {"BatteryParams", "heat_w_per_k", offsetof(BatteryParams, heat_w_per_k), 'f', 1},
+    {"BatteryParams", "heat_j_per_k", offsetof(BatteryParams, heat_j_per_k), 'f', 1},
+    {"BatteryParams", "contained", offsetof(BatteryParams, contained), 'i', 1},
+    {"BatteryState", "held_tick", offsetof(BatteryState, held_tick), 'i', 1},
+    {"BatteryState", "outside", offsetof(BatteryState, outside), 'i', 1},
+    {"BatteryState", "outside_was", offsetof(BatteryState, outside_was), 'i', 1},
+    {"BatteryState", "air_k", offsetof(BatteryState, air_k), 'f', 1},
+    {"BatteryState", "hvac", offsetof(BatteryState, hvac), 'i', 1},
+    {"BatteryState", "auxiliary_w", offsetof(BatteryState, auxiliary_w), 'f', 1},
+    {"ContainerParams", "ambient_temperature_k", offsetof(ContainerParams, ambient_temperature_k), 'f', 1},
+    {"ContainerParams", "set_temperature_k", offsetof(ContainerParams, set_temperature_k), 'f', 1},
+    {"ContainerParams", "band_k", offsetof(ContainerParams, band_k), 'f', 1},
+    {"ContainerParams", "cop_cooling", offsetof(ContainerParams, cop_cooling), 'f', 1},
+    {"ContainerParams", "cop_heating", offsetof(ContainerParams, cop_heating), 'f', 1},
+    {"ContainerParams", "wall_core_w_per_k", offsetof(ContainerParams, wall_core_w_per_k), 'f', 1},
+    {"ContainerParams", "cooling_core_w", offsetof(ContainerParams, cooling_core_w), 'f', 1},
+    {"ContainerParams", "heating_core_w", offsetof(ContainerParams, heating_core_w), 'f', 1},
+    {"ContainerParams", "auxiliary_core_w", offsetof(ContainerParams, auxiliary_core_w), 'f', 1},
+    {"ContainerParams", "air_w_per_k", offsetof(ContainerParams, air_w_per_k), 'f', 1},
     {"SupercapacitorParams", "voltage_max_v", offsetof(SupercapacitorParams, voltage_max_v), 'f', 1},
     {"SupercapacitorParams", "voltage_min_v", offsetof(SupercapacitorParams, voltage_min_v), 'f', 1},
     {"SupercapacitorParams", "capacitance_core_f", offsetof(SupercapacitorParams, capacitance_core_f), 'f', 1},
@@ -777,6 +1116,37 @@ inline constexpr ParamField param_field_table[] = {
     {"SupercapacitorState", "energy_j", offsetof(SupercapacitorState, energy_j), 'f', 1},
     {"SupercapacitorState", "current_a", offsetof(SupercapacitorState, current_a), 'f', 1},
     {"SupercapacitorState", "voltage_v", offsetof(SupercapacitorState, voltage_v), 'f', 1},
+    {"StressParams", "method", offsetof(StressParams, method), 'i', 1},
+    {"StressParams", "dead_band_soc", offsetof(StressParams, dead_band_soc), 'f', 1},
+    {"StressParams", "rest_c_rate", offsetof(StressParams, rest_c_rate), 'f', 1},
+    {"StressParams", "log_rows", offsetof(StressParams, log_rows), 'i', 1},
+    {"StressState", "soc", offsetof(StressState, soc), 'f', 1},
+    {"StressState", "temperature_k", offsetof(StressState, temperature_k), 'f', 1},
+    {"StressState", "soh_capacity", offsetof(StressState, soh_capacity), 'f', 1},
+    {"StressState", "elapsed_s", offsetof(StressState, elapsed_s), 'f', 1},
+    {"StressState", "elapsed_carry_s", offsetof(StressState, elapsed_carry_s), 'f', 1},
+    {"StressState", "throughput_fec", offsetof(StressState, throughput_fec), 'f', 1},
+    {"StressState", "throughput_carry_fec", offsetof(StressState, throughput_carry_fec), 'f', 1},
+    {"StressState", "counted_fec", offsetof(StressState, counted_fec), 'f', 1},
+    {"StressState", "half_cycles", offsetof(StressState, half_cycles), 'i', 1},
+    {"StressState", "outside_s", offsetof(StressState, outside_s), 'f', 1},
+    {"StressState", "soc_min", offsetof(StressState, soc_min), 'f', 1},
+    {"StressState", "soc_max", offsetof(StressState, soc_max), 'f', 1},
+    {"StressState", "temperature_min_k", offsetof(StressState, temperature_min_k), 'f', 1},
+    {"StressState", "temperature_max_k", offsetof(StressState, temperature_max_k), 'f', 1},
+    {"StressState", "depth_min", offsetof(StressState, depth_min), 'f', 1},
+    {"StressState", "depth_max", offsetof(StressState, depth_max), 'f', 1},
+    {"StressState", "c_rate_max", offsetof(StressState, c_rate_max), 'f', 1},
+    {"StressState", "direction", offsetof(StressState, direction), 'i', 1},
+    {"StressState", "turn_soc", offsetof(StressState, turn_soc), 'f', 1},
+    {"StressState", "extreme_soc", offsetof(StressState, extreme_soc), 'f', 1},
+    {"StressState", "leg_s", offsetof(StressState, leg_s), 'f', 1},
+    {"StressState", "leg_ks", offsetof(StressState, leg_ks), 'f', 1},
+    {"StressState", "tail_s", offsetof(StressState, tail_s), 'f', 1},
+    {"StressState", "tail_ks", offsetof(StressState, tail_ks), 'f', 1},
+    {"StressState", "stack_points", offsetof(StressState, stack_points), 'i', 1},
+    {"StressState", "overflows", offsetof(StressState, overflows), 'i', 1},
+    {"StressState", "log_used", offsetof(StressState, log_used), 'i', 1},
     {"GenerationParams", "scale", offsetof(GenerationParams, scale), 'f', 1},
     {"GenerationParams", "trace_first", offsetof(GenerationParams, trace_first), 'i', 1},
     {"GenerationParams", "trace_rows", offsetof(GenerationParams, trace_rows), 'i', 1},

@@ -16,7 +16,7 @@ inline constexpr std::int64_t site_signals = 12;
 inline constexpr std::int64_t rack_signals = 11;
 inline constexpr std::int64_t node_signals = 2;
 inline constexpr std::int64_t generation_signals = 1;
-inline constexpr std::int64_t storage_signals = 9;
+inline constexpr std::int64_t storage_signals = 12;
 
 inline constexpr std::int64_t tile_lanes =
     256;  // lanes stepped together: their buffers stay in the L1 cache
@@ -28,6 +28,7 @@ enum EventKind : std::int64_t {
     event_grid_event = 4,
     event_job_start = 5,
     event_job_stop = 6,
+    event_cells_outside = 7,
 };
 
 // A counted run of elements.
@@ -56,6 +57,8 @@ struct SiteView {
     Rows<ConverterState> converter_state;
     Rows<const BatteryParams> battery;
     Rows<BatteryState> battery_state;
+    Rows<const ContainerParams> container;
+    Rows<double> cell;  // cell_rows x groups of strings
     Rows<const SupercapacitorParams> supercapacitor;
     Rows<SupercapacitorState> supercapacitor_state;
     Rows<const ControlParams> control;
@@ -73,6 +76,8 @@ struct SiteView {
     Rows<double> level;
     Rows<double> generation_level;
     Rows<double> ring;
+    Rows<const double> converter_table;
+    Rows<double> converter_ring;
     Rows<double> unit_soc;
     Rows<double> node_load;
     Rows<double> node_input;

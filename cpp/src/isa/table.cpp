@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Compiled once per instruction set: all kernels, as a table.
+#include "kernels/ageing.hpp"
 #include "kernels/runs.hpp"
 #include "kernels/site.hpp"
 #include "wattkeel/kernels.hpp"
@@ -17,6 +18,7 @@ const KernelTable table = {
     lane_sum,
     snapped_sum,
     compensated_add,
+    rise_of,
     philox_bell,
     philox_fill,
     job_step,
@@ -31,10 +33,22 @@ const KernelTable table = {
     distribution_step,
     cooling_step,
     converter_response,
+    converter_settle,
     converter_dc,
     converter_ac,
+    battery_warm,
+    battery_hold,
+    battery_source,
+    battery_meet,
+    battery_share,
+    battery_apply,
     battery_step,
     supercapacitor_step,
+    dwell_add,
+    stress_begin,
+    stress_add,
+    stress_close,
+    stress_run,
     measured_load,
     moving_average,
     control_step,
@@ -50,9 +64,12 @@ const KernelTable table = {
     cooling_run,
     converter_run,
     battery_run,
+    batteries_run,
     supercapacitor_run,
     control_run,
     grid_run,
+    transformer_step,
+    transformer_run,
 };
 
 }  // namespace wattkeel::WATTKEEL_ISA_NAMESPACE

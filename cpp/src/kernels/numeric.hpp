@@ -11,6 +11,10 @@
 #define WK_INLINE static __forceinline
 #define WK_SQRT(x) std::sqrt(x)
 #define WK_FLOOR(x) std::floor(x)
+#define WK_INFINITY HUGE_VAL
+#define WK_LANES
+#define WK_UNROLL
+#define WK_PREFETCH(address)
 #else
 #define WK_RESTRICT __restrict__
 // Kernel units see no inline function of the standard library: the linker may keep any one copy of
@@ -18,6 +22,16 @@
 #define WK_INLINE static inline __attribute__((always_inline))
 #define WK_SQRT(x) __builtin_sqrt(x)
 #define WK_FLOOR(x) __builtin_floor(x)
+#define WK_INFINITY __builtin_inf()
+#define WK_PREFETCH(address) __builtin_prefetch(address)
+// Before a loop over lanes whose rows lie in one matrix: they do not overlap.
+#if defined(__clang__)
+#define WK_LANES _Pragma("clang loop vectorize(assume_safety)")
+#define WK_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define WK_LANES _Pragma("GCC ivdep")
+#define WK_UNROLL _Pragma("GCC unroll 4")
+#endif
 #endif
 
 namespace wattkeel::WATTKEEL_ISA_NAMESPACE {
@@ -79,6 +93,24 @@ WK_INLINE void two_sum(double x, double& total, double& carry) {
 static inline void compensated_add(Index n, const double* WK_RESTRICT x, double* WK_RESTRICT total,
                                    double* WK_RESTRICT carry) {
     for (Index i = 0; i < n; ++i) two_sum(x[i], total[i], carry[i]);
+}
+
+WK_INLINE double rise_of(double x) {
+    const double y = x < 700.0 ? x : 700.0;
+    const double n = WK_FLOOR(y * 1.4426950408889634 + 0.5);
+    const double r = (n * 0.6931471803691238 - y) + n * 1.9082149292705877e-10;
+    const double r2 = r * r;
+    const double r4 = r2 * r2;
+    const double low = (0.5 + r * (1.0 / 6.0)) + r2 * (1.0 / 24.0 + r * (1.0 / 120.0));
+    const double middle =
+        (1.0 / 720.0 + r * (1.0 / 5040.0)) + r2 * (1.0 / 40320.0 + r * (1.0 / 362880.0));
+    const double high = (1.0 / 3628800.0 + r * (1.0 / 39916800.0)) +
+                        r2 * (1.0 / 479001600.0 + r * (1.0 / 6227020800.0));
+    const double q = r + r2 * (low + r4 * (middle + r4 * high));
+    // 2^-n by its bits: in the binade of 2^52 the last bits of 1023 - n + 2^52 are the exponent.
+    const std::uint64_t bits = __builtin_bit_cast(std::uint64_t, 4503599627371519.0 - n) << 52;
+    const double power = __builtin_bit_cast(double, bits);
+    return x < 700.0 ? (1.0 - power) - power * q : 1.0;
 }
 
 WK_INLINE double loss_curve(double x, double loss_0_w, double loss_1, double loss_2_per_w,

@@ -3,6 +3,7 @@
 // Arrays of a run are ticks x lanes, row by row.
 #pragma once
 
+#include "ageing.hpp"
 #include "battery.hpp"
 #include "control.hpp"
 #include "converter.hpp"
@@ -12,9 +13,13 @@
 #include "grid.hpp"
 #include "rack.hpp"
 #include "supercapacitor.hpp"
+#include "transformer.hpp"
 #include "workload.hpp"
 
 namespace wattkeel::WATTKEEL_ISA_NAMESPACE {
+
+constexpr Index prefetch_rows = 4;  // rows of a command that are fetched ahead
+constexpr Index battery_tile = 64;  // batteries stepped together through a whole run
 
 static void workload_run(Index ticks, Index n, const JobParams& p, JobState& s, Index seed,
                          double rated_w, double idle_w, const Index* lane_id, double* offset_tick,
@@ -68,30 +73,142 @@ static void cooling_run(Index ticks, const CoolingParams& p, CoolingState& s, co
     for (Index t = 0; t < ticks; ++t) power_w[t] = cooling_step(p, s, it_w[t]);
 }
 
-static void converter_run(Index ticks, const ConverterParams& p, ConverterState& s,
-                          const double* command_w, double* power_w, double* dc_w) {
+static void converter_run(Index ticks, const ConverterParams& p, ConverterState& s, double* ring,
+                          const double* table, const double* command_w, const double* command_var,
+                          const double* voltage_pu, double* power_w, double* reactive_var,
+                          double* dc_w, Index* limited) {
     for (Index t = 0; t < ticks; ++t) {
         s.command_w = command_w[t];
-        s.power_w = converter_response(p, s);
-        power_w[t] = s.power_w;
-        dc_w[t] = converter_dc(p, s.power_w);
+        s.reactive_var = command_var[t];
+        power_w[t] = converter_response(p, s, ring, voltage_pu[t]);
+        reactive_var[t] = converter_settle(p, s, power_w[t]);
+        dc_w[t] = converter_dc(p, table, power_w[t], reactive_var[t]);
+        limited[t] = s.curbed;
     }
 }
 
-static void battery_run(Index ticks, const BatteryParams& p, BatteryState& s, const double* table,
-                        const double* command_w, double* power_w, double* cell_power_w,
-                        double* loss_w, double* current_a, double* voltage_v, double* soc,
-                        Index* limited) {
-    for (Index t = 0; t < ticks; ++t) {
-        const CellFlow flow = battery_step(p, s, table, command_w[t]);
-        power_w[t] = flow.delivered_w;
-        cell_power_w[t] = flow.inner_w;
-        loss_w[t] = flow.heat_w;
-        limited[t] = flow.limited;
-        current_a[t] = s.current_a;
-        voltage_v[t] = s.voltage_v;
-        soc[t] = s.soc;
+static void battery_run(Index ticks, Index every, const BatteryParams& p, BatteryState& s,
+                        const ContainerParams& c, Index mode, const CellRows cell,
+                        const double* table, Index counted, const StressParams& q, StressState& w,
+                        double* counter, double* log, const double* command, double* power_w,
+                        double* cell_power_w, double* loss_w, double* stored_w, double* current_a,
+                        double* voltage_v, double* end_voltage_v, double* soc,
+                        double* temperature_k, double* auxiliary_w, Index* limited) {
+    const double share = 1.0 / static_cast<double>(every);
+    const double period_s = static_cast<double>(p.refresh_tick) * p.dt_s;
+    for (Index row = 0; row < ticks / every; ++row) {
+        BatteryFlow sum{};
+        double climate = 0.0;
+        for (Index t = row * every; t < row * every + every; ++t) {
+            const BatteryFlow flow = battery_step(p, s, c, mode, cell, table, command[t]);
+            sum.delivered_w += flow.delivered_w;
+            sum.inner_w += flow.inner_w;
+            sum.heat_w += flow.heat_w;
+            sum.stored_w += flow.stored_w;
+            sum.current_a += flow.current_a;
+            sum.voltage_v += flow.voltage_v;
+            sum.soc = flow.soc;
+            sum.limited += flow.limited;
+            climate += s.auxiliary_w;
+            if (counted == 1 && s.held_tick == p.refresh_tick) {
+                stress_add(q, w, counter, log, cell.at(cell_soc)[0], cell.at(cell_temperature_k)[0],
+                           period_s);
+            }
+        }
+        power_w[row] = sum.delivered_w * share;
+        cell_power_w[row] = sum.inner_w * share;
+        loss_w[row] = sum.heat_w * share;
+        stored_w[row] = sum.stored_w * share;
+        current_a[row] = sum.current_a * share;
+        voltage_v[row] = sum.voltage_v * share;
+        end_voltage_v[row] = cell.at(cell_end_voltage_v)[0];
+        soc[row] = sum.soc;
+        temperature_k[row] = hottest(p.groups, cell);
+        auxiliary_w[row] = climate * share;
+        limited[row] = sum.limited;
     }
+}
+
+// Where the rows of the outputs of batteries_run begin for a tile of lanes.
+struct BatteryRows {
+    double* WK_RESTRICT power_w;
+    double* WK_RESTRICT cell_power_w;
+    double* WK_RESTRICT loss_w;
+    double* WK_RESTRICT stored_w;
+    double* WK_RESTRICT current_a;
+    double* WK_RESTRICT voltage_v;
+    double* WK_RESTRICT end_voltage_v;
+    double* WK_RESTRICT soc;
+    double* WK_RESTRICT temperature_k;
+    double* WK_RESTRICT limited;
+};
+
+static inline void battery_keep(Index n, Index mode, const CellRows cell, const double* command,
+                                double share, const BatteryRows out) {
+    WK_LANES
+    for (Index i = 0; i < n; ++i) {
+        const double strings = cell.at(cell_strings)[i];
+        const double current = cell.at(cell_current_a)[i];
+        const double voltage = cell.at(cell_voltage_v)[i];
+        double got = strings * (voltage * current);
+        got = mode == drive_power && cell.at(cell_limited)[i] == 0.0 ? command[i] : got;
+        out.power_w[i] += got * share;
+        out.cell_power_w[i] += strings * cell.at(cell_inner_w)[i] * share;
+        out.loss_w[i] += strings * cell.at(cell_heat_w)[i] * share;
+        out.stored_w[i] += strings * cell.at(cell_stored_w)[i] * share;
+        out.current_a[i] += strings * current * share;
+        out.voltage_v[i] += voltage * share;
+        out.limited[i] += cell.at(cell_limited)[i];
+    }
+}
+
+// Tile by tile over all ticks: the state of a tile stays in the first-level cache.
+static void batteries_run(Index ticks, Index every, Index n, const BatteryParams& p,
+                          BatteryState& s, const ContainerParams& c, Index mode,
+                          const CellRows cell, const double* table, const double* command,
+                          double* power_w, double* cell_power_w, double* loss_w, double* stored_w,
+                          double* current_a, double* voltage_v, double* end_voltage_v, double* soc,
+                          double* temperature_k, double* limited) {
+    const double share = 1.0 / static_cast<double>(every);
+    const BatteryState start = s;
+    Index outside = 0;
+    for (Index first = 0; first < n; first += battery_tile) {
+        const Index count = n - first < battery_tile ? n - first : battery_tile;
+        const CellRows tile{cell.base + first, cell.stride};
+        s = start;
+        for (Index t = 0; t < ticks / every * every; ++t) {
+            const double* const asked = command + t * n + first;
+            const Index at = (t / every) * n + first;
+            const BatteryRows out{
+                power_w + at,   cell_power_w + at,  loss_w + at, stored_w + at,      current_a + at,
+                voltage_v + at, end_voltage_v + at, soc + at,    temperature_k + at, limited + at};
+            battery_renew(count, p, s, c, tile, table);
+            // The rows of a wide command lie pages apart: no hardware fetches them ahead.
+            for (Index i = 0; i < count; i += 8) WK_PREFETCH(asked + prefetch_rows * n + i);
+            WK_LANES
+            for (Index i = 0; i < count; ++i) {
+                tile.at(cell_asked)[i] =
+                    mode == drive_voltage ? asked[i] : asked[i] / tile.at(cell_strings)[i];
+            }
+            if (mode == drive_power) {
+                battery_alone<drive_power>(count, p, tile, table);
+            } else if (mode == drive_current) {
+                battery_alone<drive_current>(count, p, tile, table);
+            } else {
+                battery_alone<drive_voltage>(count, p, tile, table);
+            }
+            battery_keep(count, mode, tile, asked, share, out);
+            if ((t + 1) % every == 0) {
+                for (Index i = 0; i < count; ++i) {
+                    out.end_voltage_v[i] = tile.at(cell_end_voltage_v)[i];
+                    out.soc[i] = tile.at(cell_soc)[i];
+                    out.temperature_k[i] = tile.at(cell_temperature_k)[i];
+                }
+            }
+        }
+        outside = s.outside == 1 ? 1 : outside;
+    }
+    s.outside = outside;
 }
 
 static void supercapacitor_run(Index ticks, const SupercapacitorParams& p, SupercapacitorState& s,
@@ -137,6 +254,20 @@ static void grid_run(Index ticks, const GridParams& p, GridState& s, const GridE
         frequency_hz[t] = s.frequency_hz;
         rocof_hz_per_s[t] = poi.rocof_hz_per_s;
         unserved_w[t] = poi.unserved_w;
+    }
+}
+
+static void transformer_run(Index ticks, const NodeParams& p, const GridParams& z,
+                            const double* source_pu, const double* load_w, const double* load_var,
+                            double* power_w, double* reactive_var, double* loss_w,
+                            double* voltage_pu, double* share) {
+    for (Index t = 0; t < ticks; ++t) {
+        const TransformerFlow flow = transformer_step(p, z, source_pu[t], load_w[t], load_var[t]);
+        power_w[t] = flow.power_w;
+        reactive_var[t] = flow.reactive_var;
+        loss_w[t] = flow.loss_w;
+        voltage_pu[t] = flow.voltage_pu;
+        share[t] = flow.share;
     }
 }
 

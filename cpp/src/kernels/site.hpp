@@ -198,50 +198,78 @@ struct StorageFlow {
     double reactive_var;
 };
 
+// What the store of a unit did, its hottest temperature and its auxiliaries.
+struct StoreFlow {
+    BatteryFlow flow;
+    double temperature_k;
+    double auxiliary_w;
+};
+
+static inline StoreFlow cells_step(const SiteView& v, const ChunkView& k, Index tick, Index u,
+                                   double dc_w) {
+    const BatteryParams& p = v.battery[u];
+    BatteryState& s = v.battery_state[u];
+    const CellRows cell{v.cell.data + p.first, p.groups};
+    const BatteryFlow flow =
+        battery_step(p, s, v.container[u], drive_power, cell, v.table.data, dc_w);
+    const double warmth = hottest(p.groups, cell);
+    if (s.outside != s.outside_was) {
+        const double limit = warmth < p.table_least_k ? p.table_least_k : p.table_most_k;
+        log_event(k, tick, event_cells_outside, u, s.outside, warmth, limit);
+        s.outside_was = s.outside;
+    }
+    return {flow, warmth, s.auxiliary_w};
+}
+
 static inline StorageFlow storage_step(const SiteView& v, const ChunkView& k, Index tick,
                                        double* out) {
     double total_w = 0.0;
     double total_var = 0.0;
+    const GridState& grid = v.grid_state[0];
+    const double voltage_pu = grid.started == 1 ? grid.voltage_pu : 1.0;
     for (Index u = 0; u < v.converter.size; ++u, out += storage_signals) {
         const ConverterParams& p = v.converter[u];
         ConverterState& s = v.converter_state[u];
-        const double wanted = converter_response(p, s);
-        const double dc_w = converter_dc(p, wanted);
-        CellFlow cell;
-        double current, voltage, soc;
+        const double wanted = converter_response(p, s, v.converter_ring.data, voltage_pu);
+        const double dc_w = converter_dc(p, v.converter_table.data, wanted, s.reactive_power_var);
+        StoreFlow store;
         if (p.kind == storage_kind_battery) {
-            BatteryState& b = v.battery_state[u];
-            cell = battery_step(v.battery[u], b, v.table.data, dc_w);
-            current = b.current_a;
-            voltage = b.voltage_v;
-            soc = b.soc;
+            store = cells_step(v, k, tick, u, dc_w);
         } else {
             const SupercapacitorParams& c = v.supercapacitor[u];
             SupercapacitorState& b = v.supercapacitor_state[u];
-            cell = supercapacitor_step(c, b, v.site[0].tick_s, dc_w);
-            current = b.current_a;
-            voltage = b.voltage_v;
-            soc = (b.energy_j - c.energy_empty_j) * c.soc_per_j;
+            const CellFlow cell = supercapacitor_step(c, b, v.site[0].tick_s, dc_w);
+            const double soc = (b.energy_j - c.energy_empty_j) * c.soc_per_j;
+            store = {{cell.delivered_w, cell.inner_w, cell.heat_w, 0.0, b.current_a, b.voltage_v,
+                      soc, cell.limited},
+                     0.0,
+                     0.0};
         }
-        const double power = cell.limited == 1 ? converter_ac(p, cell.delivered_w) : wanted;
-        const double asked = converter_asked(p, s);
-        if (cell.limited != s.limited) {
-            log_event(k, tick, event_storage_limited, u, cell.limited, power, asked);
+        const BatteryFlow& cell = store.flow;
+        const double power =
+            cell.limited == 1
+                ? converter_ac(p, v.converter_table.data, cell.delivered_w, s.reactive_power_var)
+                : wanted;
+        const Index limited = cell.limited | (s.curbed & 1);
+        if (limited != s.limited) {
+            log_event(k, tick, event_storage_limited, u, limited, power, s.asked_w);
         }
-        s.limited = cell.limited;
-        s.power_w = power;
-        v.unit_soc[u] = soc;
-        total_w += power;
-        total_var += converter_reactive(p, s, power);
-        out[0] = asked;
+        s.limited = limited;
+        v.unit_soc[u] = cell.soc;
+        total_w += power - store.auxiliary_w;
+        total_var += converter_settle(p, s, power);
+        out[0] = converter_asked(p, s);
         out[1] = power;
         out[2] = cell.delivered_w - power;
         out[3] = cell.heat_w;
         out[4] = cell.inner_w;
-        out[5] = soc;
-        out[6] = voltage;
-        out[7] = current;
-        out[8] = cell.limited == 1 ? asked - power : 0.0;
+        out[5] = cell.soc;
+        out[6] = cell.voltage_v;
+        out[7] = cell.current_a;
+        out[8] = limited == 1 ? s.asked_w - power : 0.0;
+        out[9] = cell.stored_w;
+        out[10] = store.temperature_k;
+        out[11] = store.auxiliary_w;
     }
     return {total_w, total_var};
 }

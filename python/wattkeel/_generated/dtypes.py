@@ -143,15 +143,35 @@ CoolingState: Final[np.dtype[Any]] = np.dtype(
 ConverterParams: Final[np.dtype[Any]] = np.dtype(
     [
         ("rated_power_w", np.float64),
+        ("priority", np.int64),
+        ("current_limit_pu", np.float64),
         ("kind", np.int64),
         ("fast", np.int64),
         ("limit_w", np.float64),
         ("limit_va", np.float64),
+        ("per_limit_w", np.float64),
+        ("per_limit_va", np.float64),
+        ("most_w", np.float64),
+        ("most_va", np.float64),
+        ("overload_extra", np.float64),
+        ("overload_room", np.float64),
+        ("overload_use", np.float64),
+        ("overload_recover", np.float64),
+        ("delay_tick", np.int64),
+        ("ring_first", np.int64),
         ("decay", np.float64),
+        ("lag_per_tick", np.float64),
         ("ramp_w_per_tick", np.float64),
-        ("loss_0_w", np.float64),
-        ("loss_1", np.float64),
-        ("loss_2_per_w", np.float64),
+        ("ramp_lag_w", np.float64),
+        ("law", np.int64, (2,)),
+        ("loss_0_w", np.float64, (2,)),
+        ("loss_1", np.float64, (2,)),
+        ("loss_2_per_w", np.float64, (2,)),
+        ("table_first", np.int64, (2,)),
+        ("table_points", np.int64, (2,)),
+        ("idle_w", np.float64, (2,)),
+        ("no_load_w", np.float64),
+        ("reactive_loss_per_w", np.float64),
         ("power_round_w", np.float64),
         ("share", np.float64),
     ]
@@ -161,7 +181,15 @@ ConverterState: Final[np.dtype[Any]] = np.dtype(
         ("command_w", np.float64),
         ("override_w", np.float64),
         ("reactive_var", np.float64),
+        ("asked_w", np.float64),
+        ("asked_var", np.float64),
+        ("ring_head", np.int64),
         ("power_w", np.float64),
+        ("reactive_power_var", np.float64),
+        ("room_va", np.float64),
+        ("overload_used", np.float64),
+        ("overload_spent", np.int64),
+        ("curbed", np.int64),
         ("limited", np.int64),
     ]
 )
@@ -169,26 +197,66 @@ BatteryParams: Final[np.dtype[Any]] = np.dtype(
     [
         ("soc_min", np.float64),
         ("soc_max", np.float64),
-        ("capacity_as", np.float64),
-        ("charge_per_tick", np.float64),
-        ("current_per_soc_a", np.float64),
+        ("dt_s", np.float64),
         ("series", np.float64),
-        ("resistance_ohm", np.float64),
-        ("per_ohm", np.float64),
-        ("current_min_a", np.float64),
-        ("current_max_a", np.float64),
-        ("voltage_min_v", np.float64),
-        ("voltage_max_v", np.float64),
+        ("groups", np.int64),
+        ("first", np.int64),
         ("ocv_first", np.int64),
         ("ocv_intervals", np.float64),
+        ("per_volt", np.float64),
+        ("mean_ocv", np.float64),
+        ("slow_first", np.int64),
+        ("slow_intervals", np.float64),
+        ("slow_warm_intervals", np.float64),
+        ("slow_first_k", np.float64),
+        ("slow_per_k", np.float64),
+        ("table_least_k", np.float64),
+        ("table_most_k", np.float64),
+        ("transfer_share", np.float64),
+        ("ohmic_share", np.float64),
+        ("decay", np.float64, (4,)),
+        ("hold", np.float64, (4,)),
+        ("half_tau_per_tick", np.float64, (4,)),
+        ("hysteresis_per_soc", np.float64),
+        ("hysteresis_w", np.float64),
+        ("charge_share", np.float64),
+        ("per_charge_share", np.float64),
+        ("leak_per_s", np.float64),
+        ("reference_k", np.float64),
+        ("charge_limit_c", np.float64),
+        ("discharge_limit_c", np.float64),
+        ("voltage_min_v", np.float64),
+        ("voltage_max_v", np.float64),
+        ("refresh_tick", np.int64),
+        ("refresh_per_s", np.float64),
+        ("warm_k_per_w", np.float64),
+        ("heat_w_per_k", np.float64),
+        ("heat_j_per_k", np.float64),
+        ("contained", np.int64),
     ]
 )
 BatteryState: Final[np.dtype[Any]] = np.dtype(
     [
-        ("soc", np.float64),
-        ("soc_carry", np.float64),
-        ("current_a", np.float64),
-        ("voltage_v", np.float64),
+        ("held_tick", np.int64),
+        ("outside", np.int64),
+        ("outside_was", np.int64),
+        ("air_k", np.float64),
+        ("hvac", np.int64),
+        ("auxiliary_w", np.float64),
+    ]
+)
+ContainerParams: Final[np.dtype[Any]] = np.dtype(
+    [
+        ("ambient_temperature_k", np.float64),
+        ("set_temperature_k", np.float64),
+        ("band_k", np.float64),
+        ("cop_cooling", np.float64),
+        ("cop_heating", np.float64),
+        ("wall_core_w_per_k", np.float64),
+        ("cooling_core_w", np.float64),
+        ("heating_core_w", np.float64),
+        ("auxiliary_core_w", np.float64),
+        ("air_w_per_k", np.float64),
     ]
 )
 SupercapacitorParams: Final[np.dtype[Any]] = np.dtype(
@@ -213,6 +281,45 @@ SupercapacitorState: Final[np.dtype[Any]] = np.dtype(
         ("energy_j", np.float64),
         ("current_a", np.float64),
         ("voltage_v", np.float64),
+    ]
+)
+StressParams: Final[np.dtype[Any]] = np.dtype(
+    [
+        ("method", np.int64),
+        ("dead_band_soc", np.float64),
+        ("rest_c_rate", np.float64),
+        ("log_rows", np.int64),
+    ]
+)
+StressState: Final[np.dtype[Any]] = np.dtype(
+    [
+        ("soc", np.float64),
+        ("temperature_k", np.float64),
+        ("soh_capacity", np.float64),
+        ("elapsed_s", np.float64),
+        ("elapsed_carry_s", np.float64),
+        ("throughput_fec", np.float64),
+        ("throughput_carry_fec", np.float64),
+        ("counted_fec", np.float64),
+        ("half_cycles", np.int64),
+        ("outside_s", np.float64),
+        ("soc_min", np.float64),
+        ("soc_max", np.float64),
+        ("temperature_min_k", np.float64),
+        ("temperature_max_k", np.float64),
+        ("depth_min", np.float64),
+        ("depth_max", np.float64),
+        ("c_rate_max", np.float64),
+        ("direction", np.int64),
+        ("turn_soc", np.float64),
+        ("extreme_soc", np.float64),
+        ("leg_s", np.float64),
+        ("leg_ks", np.float64),
+        ("tail_s", np.float64),
+        ("tail_ks", np.float64),
+        ("stack_points", np.int64),
+        ("overflows", np.int64),
+        ("log_used", np.int64),
     ]
 )
 GenerationParams: Final[np.dtype[Any]] = np.dtype(
@@ -336,8 +443,11 @@ STRUCTS: Final[dict[str, np.dtype[Any]]] = {
     "ConverterState": ConverterState,
     "BatteryParams": BatteryParams,
     "BatteryState": BatteryState,
+    "ContainerParams": ContainerParams,
     "SupercapacitorParams": SupercapacitorParams,
     "SupercapacitorState": SupercapacitorState,
+    "StressParams": StressParams,
+    "StressState": StressState,
     "GenerationParams": GenerationParams,
     "GenerationState": GenerationState,
     "ControlParams": ControlParams,
@@ -365,6 +475,122 @@ LANE_STORE_AVERAGE_W: Final = 4
 LANE_STORE_ENERGY_J: Final = 5
 LANE_ROWS: Final = 6
 
+# Rows of the cell matrix.
+CELL_STATE: Final[tuple[str, ...]] = (
+    "strings",
+    "capacity_ah",
+    "charge_per_tick",
+    "current_per_soc_a",
+    "resistance_scale",
+    "soc",
+    "soc_carry",
+    "hysteresis",
+    "branch_0",
+    "branch_1",
+    "branch_2",
+    "branch_3",
+    "temperature_k",
+    "heat_sum_w",
+    "current_sum_a",
+    "discharge_ohm",
+    "charge_ohm",
+    "discharge_root_0",
+    "charge_root_0",
+    "root_1",
+    "root_2",
+    "root_3",
+    "width",
+    "shift_v",
+    "entropy_v",
+    "most_a",
+    "least_a",
+    "asked",
+    "ocv_v",
+    "ocv_ohm",
+    "root_0",
+    "instant_ohm",
+    "emf_v",
+    "source_ohm",
+    "loop_v",
+    "high_a",
+    "low_a",
+    "current_a",
+    "limited",
+    "voltage_v",
+    "end_voltage_v",
+    "inner_w",
+    "heat_w",
+    "stored_w",
+)
+CELL_STRINGS: Final = 0
+CELL_CAPACITY_AH: Final = 1
+CELL_CHARGE_PER_TICK: Final = 2
+CELL_CURRENT_PER_SOC_A: Final = 3
+CELL_RESISTANCE_SCALE: Final = 4
+CELL_SOC: Final = 5
+CELL_SOC_CARRY: Final = 6
+CELL_HYSTERESIS: Final = 7
+CELL_BRANCH_0: Final = 8
+CELL_BRANCH_1: Final = 9
+CELL_BRANCH_2: Final = 10
+CELL_BRANCH_3: Final = 11
+CELL_TEMPERATURE_K: Final = 12
+CELL_HEAT_SUM_W: Final = 13
+CELL_CURRENT_SUM_A: Final = 14
+CELL_DISCHARGE_OHM: Final = 15
+CELL_CHARGE_OHM: Final = 16
+CELL_DISCHARGE_ROOT_0: Final = 17
+CELL_CHARGE_ROOT_0: Final = 18
+CELL_ROOT_1: Final = 19
+CELL_ROOT_2: Final = 20
+CELL_ROOT_3: Final = 21
+CELL_WIDTH: Final = 22
+CELL_SHIFT_V: Final = 23
+CELL_ENTROPY_V: Final = 24
+CELL_MOST_A: Final = 25
+CELL_LEAST_A: Final = 26
+CELL_ASKED: Final = 27
+CELL_OCV_V: Final = 28
+CELL_OCV_OHM: Final = 29
+CELL_ROOT_0: Final = 30
+CELL_INSTANT_OHM: Final = 31
+CELL_EMF_V: Final = 32
+CELL_SOURCE_OHM: Final = 33
+CELL_LOOP_V: Final = 34
+CELL_HIGH_A: Final = 35
+CELL_LOW_A: Final = 36
+CELL_CURRENT_A: Final = 37
+CELL_LIMITED: Final = 38
+CELL_VOLTAGE_V: Final = 39
+CELL_END_VOLTAGE_V: Final = 40
+CELL_INNER_W: Final = 41
+CELL_HEAT_W: Final = 42
+CELL_STORED_W: Final = 43
+CELL_ROWS: Final = 44
+
+# Rows of the slow matrix.
+SLOW_STATE: Final[tuple[str, ...]] = (
+    "discharge_ohm",
+    "charge_ohm",
+    "branch_1_ohm",
+    "branch_2_ohm",
+    "branch_3_ohm",
+    "width_v",
+    "entropy_v_per_k",
+    "discharge_share",
+    "charge_share",
+)
+SLOW_DISCHARGE_OHM: Final = 0
+SLOW_CHARGE_OHM: Final = 1
+SLOW_BRANCH_1_OHM: Final = 2
+SLOW_BRANCH_2_OHM: Final = 3
+SLOW_BRANCH_3_OHM: Final = 4
+SLOW_WIDTH_V: Final = 5
+SLOW_ENTROPY_V_PER_K: Final = 6
+SLOW_DISCHARGE_SHARE: Final = 7
+SLOW_CHARGE_SHARE: Final = 8
+SLOW_ROWS: Final = 9
+
 # Codes of choices by "Model.name".
 CHOICES: Final[dict[str, dict[str, int]]] = {
     "Simulation.engine": {"native": 0, "numba": 1},
@@ -375,6 +601,10 @@ CHOICES: Final[dict[str, dict[str, int]]] = {
     "Distribution.kind": {"pdu": 0, "ups": 1, "transformer": 2, "busway": 3},
     "Storage.kind": {"battery": 0, "supercapacitor": 1},
     "Storage.role": {"slow": 0, "fast": 1},
+    "Converter.priority": {"active": 0, "reactive": 1},
+    "Converter.loss_form": {"quadratic": 0, "table": 1},
+    "Converter.charge_form": {"loss": 0, "efficiency": 1},
+    "Ageing.method": {"rainflow": 0, "half_cycle": 1},
     "Generation.kind": {"pv": 0, "wind": 1},
     "Generation.trace_interpolation": {"hold": 0, "linear": 1},
     "Control.target": {"off": 0, "fixed": 1, "follow": 2},
@@ -399,6 +629,14 @@ STORAGE_KIND_BATTERY: Final = 0
 STORAGE_KIND_SUPERCAPACITOR: Final = 1
 STORAGE_ROLE_SLOW: Final = 0
 STORAGE_ROLE_FAST: Final = 1
+CONVERTER_PRIORITY_ACTIVE: Final = 0
+CONVERTER_PRIORITY_REACTIVE: Final = 1
+CONVERTER_LOSS_FORM_QUADRATIC: Final = 0
+CONVERTER_LOSS_FORM_TABLE: Final = 1
+CONVERTER_CHARGE_FORM_LOSS: Final = 0
+CONVERTER_CHARGE_FORM_EFFICIENCY: Final = 1
+STRESS_METHOD_RAINFLOW: Final = 0
+STRESS_METHOD_HALF_CYCLE: Final = 1
 GENERATION_KIND_PV: Final = 0
 GENERATION_KIND_WIND: Final = 1
 GENERATION_TRACE_INTERPOLATION_HOLD: Final = 0

@@ -786,7 +786,7 @@ class Cooling(Parameters):
 class Battery(Parameters):
     """Section ``storage.*.battery``.
 
-    Open-circuit voltage behind a resistance; equal cells in series and parallel.
+    Cells in series and parallel as an equivalent circuit with hysteresis, heat and limits.
 
     Parameters
     ----------
@@ -797,11 +797,9 @@ class Battery(Parameters):
     cells_series
         Cells in series in a string. [1]
     cell_capacity_ah
-        Capacity of a cell. [Ah]
+        Capacity of a cell when new. [Ah]
     cell_voltage_v
         Nominal voltage of a cell. [V]
-    cell_resistance_ohm
-        Resistance of a cell. [ohm]
     cell_voltage_min_v
         Lowest terminal voltage of a cell. [V]
     cell_voltage_max_v
@@ -810,17 +808,97 @@ class Battery(Parameters):
         SoC points of the open-circuit voltage, ascending from 0 to 1, at least 1e-6 apart; empty, like
         ocv_v: both are taken from the preset lfp-enerc-306ah. [1]
     ocv_v
-        Open-circuit voltage of a cell at these points. [V]
+        Open-circuit voltage of a cell at these points, at the reference temperature. [V]
+    cell_resistance_ohm
+        Resistance of a cell where no table is given. [ohm]
+    resistance_soc
+        SoC points of the resistance tables, ascending within 0 to 1; held beyond their ends. [1]
+    resistance_temperature_k
+        Temperatures of the resistance tables, ascending; empty for none. Beyond their ends the values are
+        held, and that is an event. [K]
+    resistance_discharge_ohm
+        Resistance of a cell in discharge: for each SoC point, all temperatures. It replaces
+        cell_resistance_ohm. [ohm]
+    resistance_charge_ohm
+        The same in charge; empty: as in discharge. [ohm]
+    transfer_fraction
+        Share of that resistance that is charge transfer, and acts with a delay. [1]
+    transfer_time_constant_s
+        Time constant of the charge transfer. [s]
+    rc_time_constant_s
+        Time constants of up to three slower branches. [s]
+    rc_resistance_ohm
+        Their resistances, of a cell: one each, or for each branch a table like resistance_discharge_ohm.
+        [ohm]
+    hysteresis_soc
+        SoC points of the hysteresis, ascending within 0 to 1; held beyond their ends. [1]
+    hysteresis_v
+        Half the width of the hysteresis loop of a cell: added after charge, taken off after discharge. [V]
+    hysteresis_rate
+        How fast the hysteresis turns over: 1/rate of the SoC for 63 %. No measured value is published. [1]
+    hysteresis_scale
+        Factor on hysteresis_v, where a table holds the whole width. [1]
+    hysteresis_initial
+        State of the hysteresis at the start: 1 after charge, -1 after discharge. [1]
+    entropy_soc
+        SoC points of the entropic coefficient, ascending within 0 to 1; held beyond their ends. [1]
+    entropy_v_per_k
+        Change of the open-circuit voltage of a cell with temperature. [V/K]
+    reference_temperature_k
+        Temperature at which ocv_v holds. [K]
+    coulombic_efficiency
+        Share of the charge taken that is stored. [1]
+    self_discharge_per_s
+        Share of the charge that is lost per second. [1/s]
     max_charge_c
-        Largest charge current over capacity. [1/h]
+        Largest charge current over present capacity. [1/h]
     max_discharge_c
-        Largest discharge current over capacity. [1/h]
+        Largest discharge current over present capacity. [1/h]
+    derate_temperature_k
+        Temperatures of the limits' factors, ascending; held beyond their ends. [K]
+    derate_charge
+        Factor on the charge limit at these temperatures, 0 to 1. [1]
+    derate_discharge
+        Factor on the discharge limit at these temperatures, 0 to 1. [1]
+    derate_soc
+        SoC points of further factors on the limits, ascending within 0 to 1; held beyond their ends. [1]
+    derate_soc_charge
+        Factor on the charge limit at these SoC points, 0 to 1: charge acceptance. [1]
+    derate_soc_discharge
+        Factor on the discharge limit at these SoC points, 0 to 1. [1]
+    cell_heat_capacity_j_per_k
+        Heat capacity of a cell; 0 holds its temperature. [J/K]
+    cell_heat_transfer_w_per_k
+        Heat transfer of a cell to the air around it; 0 is adiabatic. [W/K]
+    temperature_initial_k
+        Temperature of the cells at the start. [K]
+    air_temperature_k
+        Temperature of the air around the cells, where there is no container. [K]
+    soh_capacity
+        Capacity now over that when new. [1]
+    soh_resistance
+        Resistances now over those when new. [1]
+    string_share
+        Groups of unequal parallel strings: their shares of all strings, which sum to 1; empty: all alike.
+        [1]
+    string_capacity
+        Factor on the capacity of each group; empty: 1. [1]
+    string_resistance
+        Factor on the resistances of each group; empty: 1. [1]
+    string_soc
+        Difference of each group's SoC from soc_initial at the start; empty: 0. [1]
     soc_initial
         State of charge at the start. [1]
     soc_min
         Lower end of the SoC window. [1]
     soc_max
         Upper end of the SoC window. [1]
+    refresh_s
+        Period, of at least a tick, at which the slow quantities are renewed: temperature, resistances,
+        limits. [s]
+    hold_ocv
+        Hold the open-circuit voltage of the start of a tick over it, as simses and PySAM do, in place of
+        its mean: for comparison with them. [1]
     """
 
     toml_section: ClassVar[str] = "storage.*.battery"
@@ -849,7 +927,7 @@ class Battery(Parameters):
         default=306.0,
         ge=1e-06,
         le=1000000.0,
-        description="Capacity of a cell.",
+        description="Capacity of a cell when new.",
         json_schema_extra={"unit": "Ah", "source": "CATL EnerC+ (vendor layout)"},
     )
     cell_voltage_v: Finite = Field(
@@ -858,17 +936,6 @@ class Battery(Parameters):
         le=1000.0,
         description="Nominal voltage of a cell.",
         json_schema_extra={"unit": "V"},
-    )
-    cell_resistance_ohm: Annotated[Finite, AtLeast(1e-18)] = Field(
-        default=0.00047,
-        le=1000000.0,
-        description="Resistance of a cell.",
-        json_schema_extra={
-            "unit": "ohm",
-            "source": (
-                "Sony US26650 at 50 % SoC, 25 degC, scaled by capacity (Naumann 2018): 47.8 mohm * 3/306"
-            ),
-        },
     )
     cell_voltage_min_v: Finite = Field(
         default=2.5,
@@ -894,22 +961,254 @@ class Battery(Parameters):
     )
     ocv_v: tuple[Finite, ...] = Field(
         default=(),
-        description="Open-circuit voltage of a cell at these points.",
+        description="Open-circuit voltage of a cell at these points, at the reference temperature.",
         json_schema_extra={"unit": "V", "type": "floats"},
+    )
+    cell_resistance_ohm: Annotated[Finite, AtLeast(1e-18)] = Field(
+        default=0.00047,
+        le=1000000.0,
+        description="Resistance of a cell where no table is given.",
+        json_schema_extra={
+            "unit": "ohm",
+            "source": (
+                "Sony US26650 at 50 % SoC, 25 degC, scaled by capacity (Naumann 2018): 47.8 mohm * 3/306"
+            ),
+        },
+    )
+    resistance_soc: tuple[Finite, ...] = Field(
+        default=(),
+        description="SoC points of the resistance tables, ascending within 0 to 1; held beyond their ends.",
+        json_schema_extra={"unit": "1", "type": "floats"},
+    )
+    resistance_temperature_k: tuple[Finite, ...] = Field(
+        default=(),
+        description=(
+            "Temperatures of the resistance tables, ascending; empty for none. Beyond their ends the values "
+            "are held, and that is an event."
+        ),
+        json_schema_extra={"unit": "K", "type": "floats"},
+    )
+    resistance_discharge_ohm: tuple[Finite, ...] = Field(
+        default=(),
+        description=(
+            "Resistance of a cell in discharge: for each SoC point, all temperatures. It replaces "
+            "cell_resistance_ohm."
+        ),
+        json_schema_extra={"unit": "ohm", "type": "floats"},
+    )
+    resistance_charge_ohm: tuple[Finite, ...] = Field(
+        default=(),
+        description="The same in charge; empty: as in discharge.",
+        json_schema_extra={"unit": "ohm", "type": "floats"},
+    )
+    transfer_fraction: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description="Share of that resistance that is charge transfer, and acts with a delay.",
+        json_schema_extra={"unit": "1"},
+    )
+    transfer_time_constant_s: Finite = Field(
+        default=0.01,
+        ge=1e-09,
+        le=1000000.0,
+        description="Time constant of the charge transfer.",
+        json_schema_extra={
+            "unit": "s",
+            "source": (
+                "PyBaMM SPMe with a double layer, Prada 2013: 7-15 ms between 40 and 10 degC; order of "
+                "magnitude"
+            ),
+        },
+    )
+    rc_time_constant_s: tuple[Finite, ...] = Field(
+        default=(),
+        description="Time constants of up to three slower branches.",
+        json_schema_extra={"unit": "s", "type": "floats"},
+    )
+    rc_resistance_ohm: tuple[Finite, ...] = Field(
+        default=(),
+        description=(
+            "Their resistances, of a cell: one each, or for each branch a table like "
+            "resistance_discharge_ohm."
+        ),
+        json_schema_extra={"unit": "ohm", "type": "floats"},
+    )
+    hysteresis_soc: tuple[Finite, ...] = Field(
+        default=(),
+        description="SoC points of the hysteresis, ascending within 0 to 1; held beyond their ends.",
+        json_schema_extra={"unit": "1", "type": "floats"},
+    )
+    hysteresis_v: tuple[Finite, ...] = Field(
+        default=(),
+        description=(
+            "Half the width of the hysteresis loop of a cell: added after charge, taken off after discharge."
+        ),
+        json_schema_extra={"unit": "V", "type": "floats"},
+    )
+    hysteresis_rate: Annotated[Finite, AtLeast(0.001)] = Field(
+        default=50.0,
+        le=1e+18,
+        description=(
+            "How fast the hysteresis turns over: 1/rate of the SoC for 63 %. No measured value is published."
+        ),
+        json_schema_extra={"unit": "1"},
+    )
+    hysteresis_scale: Finite = Field(
+        default=1.0,
+        ge=0.0,
+        le=10.0,
+        description="Factor on hysteresis_v, where a table holds the whole width.",
+        json_schema_extra={"unit": "1"},
+    )
+    hysteresis_initial: Finite = Field(
+        default=0.0,
+        ge=-1.0,
+        le=1.0,
+        description="State of the hysteresis at the start: 1 after charge, -1 after discharge.",
+        json_schema_extra={"unit": "1"},
+    )
+    entropy_soc: tuple[Finite, ...] = Field(
+        default=(),
+        description=(
+            "SoC points of the entropic coefficient, ascending within 0 to 1; held beyond their ends."
+        ),
+        json_schema_extra={"unit": "1", "type": "floats"},
+    )
+    entropy_v_per_k: tuple[Finite, ...] = Field(
+        default=(),
+        description="Change of the open-circuit voltage of a cell with temperature.",
+        json_schema_extra={"unit": "V/K", "type": "floats"},
+    )
+    reference_temperature_k: Finite = Field(
+        default=298.15,
+        ge=150.0,
+        le=500.0,
+        description="Temperature at which ocv_v holds.",
+        json_schema_extra={"unit": "K"},
+    )
+    coulombic_efficiency: Finite = Field(
+        default=1.0,
+        ge=0.1,
+        le=1.0,
+        description="Share of the charge taken that is stored.",
+        json_schema_extra={"unit": "1", "source": "LFP data: 1.0 (Naumann 2018, through simses 2.1.1)"},
+    )
+    self_discharge_per_s: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description="Share of the charge that is lost per second.",
+        json_schema_extra={"unit": "1/s"},
     )
     max_charge_c: Finite = Field(
         default=1.0,
         ge=1e-06,
         le=1000000000.0,
-        description="Largest charge current over capacity.",
+        description="Largest charge current over present capacity.",
         json_schema_extra={"unit": "1/h"},
     )
     max_discharge_c: Finite = Field(
         default=1.0,
         ge=1e-06,
         le=1000000000.0,
-        description="Largest discharge current over capacity.",
+        description="Largest discharge current over present capacity.",
         json_schema_extra={"unit": "1/h"},
+    )
+    derate_temperature_k: tuple[Finite, ...] = Field(
+        default=(),
+        description="Temperatures of the limits' factors, ascending; held beyond their ends.",
+        json_schema_extra={"unit": "K", "type": "floats"},
+    )
+    derate_charge: tuple[Finite, ...] = Field(
+        default=(),
+        description="Factor on the charge limit at these temperatures, 0 to 1.",
+        json_schema_extra={"unit": "1", "type": "floats"},
+    )
+    derate_discharge: tuple[Finite, ...] = Field(
+        default=(),
+        description="Factor on the discharge limit at these temperatures, 0 to 1.",
+        json_schema_extra={"unit": "1", "type": "floats"},
+    )
+    derate_soc: tuple[Finite, ...] = Field(
+        default=(),
+        description=(
+            "SoC points of further factors on the limits, ascending within 0 to 1; held beyond their ends."
+        ),
+        json_schema_extra={"unit": "1", "type": "floats"},
+    )
+    derate_soc_charge: tuple[Finite, ...] = Field(
+        default=(),
+        description="Factor on the charge limit at these SoC points, 0 to 1: charge acceptance.",
+        json_schema_extra={"unit": "1", "type": "floats"},
+    )
+    derate_soc_discharge: tuple[Finite, ...] = Field(
+        default=(),
+        description="Factor on the discharge limit at these SoC points, 0 to 1.",
+        json_schema_extra={"unit": "1", "type": "floats"},
+    )
+    cell_heat_capacity_j_per_k: Annotated[Finite, AtLeast(0.001)] = Field(
+        default=0.0,
+        le=1000000000.0,
+        description="Heat capacity of a cell; 0 holds its temperature.",
+        json_schema_extra={"unit": "J/K"},
+    )
+    cell_heat_transfer_w_per_k: Annotated[Finite, AtLeast(1e-09)] = Field(
+        default=0.0,
+        le=1000000000.0,
+        description="Heat transfer of a cell to the air around it; 0 is adiabatic.",
+        json_schema_extra={"unit": "W/K"},
+    )
+    temperature_initial_k: Finite = Field(
+        default=298.15,
+        ge=150.0,
+        le=500.0,
+        description="Temperature of the cells at the start.",
+        json_schema_extra={"unit": "K"},
+    )
+    air_temperature_k: Finite = Field(
+        default=298.15,
+        ge=150.0,
+        le=500.0,
+        description="Temperature of the air around the cells, where there is no container.",
+        json_schema_extra={"unit": "K"},
+    )
+    soh_capacity: Finite = Field(
+        default=1.0,
+        ge=0.05,
+        le=1.2,
+        description="Capacity now over that when new.",
+        json_schema_extra={"unit": "1"},
+    )
+    soh_resistance: Finite = Field(
+        default=1.0,
+        ge=0.5,
+        le=20.0,
+        description="Resistances now over those when new.",
+        json_schema_extra={"unit": "1"},
+    )
+    string_share: tuple[Finite, ...] = Field(
+        default=(),
+        description=(
+            "Groups of unequal parallel strings: their shares of all strings, which sum to 1; empty: all "
+            "alike."
+        ),
+        json_schema_extra={"unit": "1", "type": "floats"},
+    )
+    string_capacity: tuple[Finite, ...] = Field(
+        default=(),
+        description="Factor on the capacity of each group; empty: 1.",
+        json_schema_extra={"unit": "1", "type": "floats"},
+    )
+    string_resistance: tuple[Finite, ...] = Field(
+        default=(),
+        description="Factor on the resistances of each group; empty: 1.",
+        json_schema_extra={"unit": "1", "type": "floats"},
+    )
+    string_soc: tuple[Finite, ...] = Field(
+        default=(),
+        description="Difference of each group's SoC from soc_initial at the start; empty: 0.",
+        json_schema_extra={"unit": "1", "type": "floats"},
     )
     soc_initial: Finite = Field(
         default=0.5,
@@ -931,6 +1230,24 @@ class Battery(Parameters):
         le=1.0,
         description="Upper end of the SoC window.",
         json_schema_extra={"unit": "1"},
+    )
+    refresh_s: Finite = Field(
+        default=0.1,
+        ge=1e-06,
+        le=3600.0,
+        description=(
+            "Period, of at least a tick, at which the slow quantities are renewed: temperature, resistances,"
+            " limits."
+        ),
+        json_schema_extra={"unit": "s"},
+    )
+    hold_ocv: Flag = Field(
+        default=False,
+        description=(
+            "Hold the open-circuit voltage of the start of a tick over it, as simses and PySAM do, in place "
+            "of its mean: for comparison with them."
+        ),
+        json_schema_extra={"unit": "1", "type": "bool"},
     )
 
 
@@ -1032,28 +1349,191 @@ class Supercapacitor(Parameters):
     )
 
 
+class Container(Parameters):
+    """Section ``storage.*.container``.
+
+    Air around the cells, walls, heating, ventilation and air conditioning (HVAC) with a thermostat.
+
+    Parameters
+    ----------
+    energy_j
+        Nominal energy of the cells in one container: a larger battery has as many more of all below. 0:
+        the values below are for the whole battery. [J]
+    wall_w_per_k
+        Heat transfer of the walls. [W/K]
+    heat_capacity_j_per_k
+        Heat capacity of air and structure, without cells. [J/K]
+    ambient_temperature_k
+        Temperature outside. [K]
+    temperature_initial_k
+        Temperature of the air at the start. [K]
+    set_temperature_k
+        Temperature that the thermostat holds. [K]
+    band_k
+        Deviation at which it begins to heat or cool; it stops at the set temperature. [K]
+    cooling_power_w
+        Heat that cooling carries off. [W]
+    heating_power_w
+        Heat that heating gives. [W]
+    cop_cooling
+        Heat carried off per electric energy. [1]
+    cop_heating
+        Heat given per electric energy. [1]
+    auxiliary_power_w
+        Constant power of battery management, pumps and fans. [W]
+    """
+
+    toml_section: ClassVar[str] = "storage.*.container"
+    preset_kind: ClassVar[str] = "container"
+
+    energy_j: Annotated[Finite, AtLeast(0.001)] = Field(
+        default=0.0,
+        le=1000000000000000.0,
+        description=(
+            "Nominal energy of the cells in one container: a larger battery has as many more of all below. "
+            "0: the values below are for the whole battery."
+        ),
+        json_schema_extra={"unit": "J"},
+    )
+    wall_w_per_k: Annotated[Finite, AtLeast(1e-09)] = Field(
+        default=100.0,
+        le=1000000000.0,
+        description="Heat transfer of the walls.",
+        json_schema_extra={"unit": "W/K"},
+    )
+    heat_capacity_j_per_k: Finite = Field(
+        default=1000000.0,
+        ge=1.0,
+        le=1000000000000000.0,
+        description="Heat capacity of air and structure, without cells.",
+        json_schema_extra={"unit": "J/K"},
+    )
+    ambient_temperature_k: Finite = Field(
+        default=298.15,
+        ge=150.0,
+        le=400.0,
+        description="Temperature outside.",
+        json_schema_extra={"unit": "K"},
+    )
+    temperature_initial_k: Finite = Field(
+        default=298.15,
+        ge=150.0,
+        le=400.0,
+        description="Temperature of the air at the start.",
+        json_schema_extra={"unit": "K"},
+    )
+    set_temperature_k: Finite = Field(
+        default=298.15,
+        ge=150.0,
+        le=400.0,
+        description="Temperature that the thermostat holds.",
+        json_schema_extra={"unit": "K"},
+    )
+    band_k: Finite = Field(
+        default=3.0,
+        ge=0.01,
+        le=100.0,
+        description="Deviation at which it begins to heat or cool; it stops at the set temperature.",
+        json_schema_extra={"unit": "K"},
+    )
+    cooling_power_w: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=1000000000000.0,
+        description="Heat that cooling carries off.",
+        json_schema_extra={"unit": "W"},
+    )
+    heating_power_w: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=1000000000000.0,
+        description="Heat that heating gives.",
+        json_schema_extra={"unit": "W"},
+    )
+    cop_cooling: Finite = Field(
+        default=3.0,
+        ge=0.1,
+        le=100.0,
+        description="Heat carried off per electric energy.",
+        json_schema_extra={"unit": "1", "source": "simses 2.1.1"},
+    )
+    cop_heating: Finite = Field(
+        default=2.5,
+        ge=0.1,
+        le=100.0,
+        description="Heat given per electric energy.",
+        json_schema_extra={"unit": "1", "source": "simses 2.1.1"},
+    )
+    auxiliary_power_w: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=1000000000000.0,
+        description="Constant power of battery management, pumps and fans.",
+        json_schema_extra={"unit": "W"},
+    )
+
+
 class Converter(Parameters):
     """Section ``storage.*.converter``.
 
-    Power conversion system: rating, losses, response.
+    Power conversion system: rating, P/Q capability, losses, response.
 
     Parameters
     ----------
     rated_power_w
         Rated active power, both directions. [W]
     apparent_power_va
-        Apparent-power limit; 0 means the rated power. Active power has priority. [VA]
+        Apparent-power limit; 0 means the rated power. [VA]
+    priority
+        Which power keeps its value where both together exceed the apparent-power limit. [1]
+    current_limit_pu
+        Largest current, per unit of that at the apparent-power limit and nominal voltage: below
+        1/current_limit_pu of voltage at the POI (of the tick before) the apparent power falls with it.
+        [pu]
+    overload_pu
+        Short-time overload: largest power per unit of the limits. [pu]
+    overload_s
+        Time for which overload_pu is held; less overload lasts longer, in proportion. [s]
+    overload_recovery_s
+        Time at or below the rating after which a spent overload is there again. [s]
+    loss_form
+        Loss law: a + b p + c p^2 + rise (1 - exp(-rate p)) with p the AC power over rated_power_w, or
+        efficiency table. [1]
     loss_a
         Loss while energised, per unit of rating, also at standstill. [pu]
     loss_b
-        Proportional loss; loss_b + 2 loss_c stays below 1, so that more is delivered for a larger command.
-        [pu]
+        Proportional loss; may be negative where the whole loss is not. The slope of the loss stays below
+        1, so that more is delivered for a larger command. [pu]
     loss_c
         Square loss. [pu]
+    loss_rise
+        Loss that comes with the first load, rise (1 - exp(-rate p)): for curves without loss at
+        standstill. [pu]
+    loss_rise_rate
+        Rate of loss_rise over p. [1]
+    charge_loss
+        loss_a, loss_b, loss_c in charge, where they differ; empty means those of discharge. [pu]
+    charge_form
+        What the quadratic law means in charge: the loss l(p) itself, or the efficiency P_dc/P_ac = p/(p +
+        l(p)). [1]
+    load_pu
+        Table form: AC power over rated_power_w, ascending, above 0. [pu]
+    efficiency
+        Table form: efficiency P_ac/P_dc in discharge at these points; exact there, the loss is linear
+        between. [1]
+    charge_efficiency
+        Table form: efficiency P_dc/P_ac in charge; empty means that of discharge. [1]
+    no_load_loss
+        Least loss while energised, both directions: for curves that fall below it at low load. [pu]
+    reactive_loss
+        Loss of reactive power of rated_power_w, growing with its square; 0 means loss_c, in the table form
+        the rise of the loss from no load to rating. [pu]
+    delay_s
+        Dead time between a command and the first answer; a whole number of ticks. [s]
     time_constant_s
         First-order response to a command; 0 means at once. [s]
     ramp_w_per_s
-        Largest change of power. [W/s]
+        Largest change of active power. [W/s]
     """
 
     toml_section: ClassVar[str] = "storage.*.converter"
@@ -1068,8 +1548,57 @@ class Converter(Parameters):
     apparent_power_va: Annotated[Finite, AtLeast(0.001)] = Field(
         default=0.0,
         le=10000000000000.0,
-        description="Apparent-power limit; 0 means the rated power. Active power has priority.",
+        description="Apparent-power limit; 0 means the rated power.",
         json_schema_extra={"unit": "VA"},
+    )
+    priority: Literal["active", "reactive"] = Field(
+        default="active",
+        description="Which power keeps its value where both together exceed the apparent-power limit.",
+        json_schema_extra={"unit": "1", "type": "choice"},
+    )
+    current_limit_pu: Finite = Field(
+        default=1.1,
+        ge=0.01,
+        le=100.0,
+        description=(
+            "Largest current, per unit of that at the apparent-power limit and nominal voltage: below "
+            "1/current_limit_pu of voltage at the POI (of the tick before) the apparent power falls with it."
+        ),
+        json_schema_extra={
+            "unit": "pu",
+            "source": (
+                "full power down to 0.91 pu: continuous operating range of IEEE 2800-2022, 0.9 to 1.05 pu"
+            ),
+        },
+    )
+    overload_pu: Finite = Field(
+        default=1.0,
+        ge=1.0,
+        le=10.0,
+        description="Short-time overload: largest power per unit of the limits.",
+        json_schema_extra={"unit": "pu"},
+    )
+    overload_s: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=3200000000.0,
+        description="Time for which overload_pu is held; less overload lasts longer, in proportion.",
+        json_schema_extra={"unit": "s"},
+    )
+    overload_recovery_s: Finite = Field(
+        default=600.0,
+        ge=1e-06,
+        le=3200000000.0,
+        description="Time at or below the rating after which a spent overload is there again.",
+        json_schema_extra={"unit": "s"},
+    )
+    loss_form: Literal["quadratic", "table"] = Field(
+        default="quadratic",
+        description=(
+            "Loss law: a + b p + c p^2 + rise (1 - exp(-rate p)) with p the AC power over rated_power_w, or "
+            "efficiency table."
+        ),
+        json_schema_extra={"unit": "1", "type": "choice"},
     )
     loss_a: Finite = Field(
         default=0.0072,
@@ -1080,11 +1609,11 @@ class Converter(Parameters):
     )
     loss_b: Finite = Field(
         default=0.0,
-        ge=0.0,
+        ge=-0.5,
         lt=1.0,
         description=(
-            "Proportional loss; loss_b + 2 loss_c stays below 1, so that more is delivered for a larger "
-            "command."
+            "Proportional loss; may be negative where the whole loss is not. The slope of the loss stays "
+            "below 1, so that more is delivered for a larger command."
         ),
         json_schema_extra={"unit": "pu"},
     )
@@ -1095,6 +1624,78 @@ class Converter(Parameters):
         description="Square loss.",
         json_schema_extra={"unit": "pu", "source": "Notton 2: doi:10.1016/j.renene.2009.07.013"},
     )
+    loss_rise: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=0.2,
+        description=(
+            "Loss that comes with the first load, rise (1 - exp(-rate p)): for curves without loss at "
+            "standstill."
+        ),
+        json_schema_extra={"unit": "pu"},
+    )
+    loss_rise_rate: Finite = Field(
+        default=100.0,
+        ge=0.001,
+        le=10000.0,
+        description="Rate of loss_rise over p.",
+        json_schema_extra={"unit": "1"},
+    )
+    charge_loss: tuple[Finite, ...] = Field(
+        default=(),
+        description="loss_a, loss_b, loss_c in charge, where they differ; empty means those of discharge.",
+        json_schema_extra={"unit": "pu", "type": "floats"},
+    )
+    charge_form: Literal["loss", "efficiency"] = Field(
+        default="loss",
+        description=(
+            "What the quadratic law means in charge: the loss l(p) itself, or the efficiency P_dc/P_ac = "
+            "p/(p + l(p))."
+        ),
+        json_schema_extra={"unit": "1", "type": "choice"},
+    )
+    load_pu: tuple[Finite, ...] = Field(
+        default=(),
+        description="Table form: AC power over rated_power_w, ascending, above 0.",
+        json_schema_extra={"unit": "pu", "type": "floats"},
+    )
+    efficiency: tuple[Finite, ...] = Field(
+        default=(),
+        description=(
+            "Table form: efficiency P_ac/P_dc in discharge at these points; exact there, the loss is linear "
+            "between."
+        ),
+        json_schema_extra={"unit": "1", "type": "floats"},
+    )
+    charge_efficiency: tuple[Finite, ...] = Field(
+        default=(),
+        description="Table form: efficiency P_dc/P_ac in charge; empty means that of discharge.",
+        json_schema_extra={"unit": "1", "type": "floats"},
+    )
+    no_load_loss: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=0.2,
+        description="Least loss while energised, both directions: for curves that fall below it at low load.",
+        json_schema_extra={"unit": "pu"},
+    )
+    reactive_loss: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=0.5,
+        description=(
+            "Loss of reactive power of rated_power_w, growing with its square; 0 means loss_c, in the table "
+            "form the rise of the loss from no load to rating."
+        ),
+        json_schema_extra={"unit": "pu"},
+    )
+    delay_s: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=3200000000.0,
+        description="Dead time between a command and the first answer; a whole number of ticks.",
+        json_schema_extra={"unit": "s"},
+    )
     time_constant_s: Finite = Field(
         default=0.02,
         ge=0.0,
@@ -1103,7 +1704,10 @@ class Converter(Parameters):
         json_schema_extra={"unit": "s"},
     )
     ramp_w_per_s: Annotated[Limit, AtMost(1e+16)] = Field(
-        default=math.inf, ge=1e-06, description="Largest change of power.", json_schema_extra={"unit": "W/s"}
+        default=math.inf,
+        ge=1e-06,
+        description="Largest change of active power.",
+        json_schema_extra={"unit": "W/s"},
     )
 
 
@@ -1122,6 +1726,8 @@ class Storage(Parameters):
         Cells, when kind is battery. [1]
     supercapacitor
         Cells, when kind is supercapacitor. [1]
+    container
+        Container of a battery, with its climate. [1]
     converter
         Power conversion system. [1]
     """
@@ -1149,8 +1755,61 @@ class Storage(Parameters):
         description="Cells, when kind is supercapacitor.",
         json_schema_extra={"unit": "1", "type": "model"},
     )
+    container: Container | None = Field(
+        default=None,
+        description="Container of a battery, with its climate.",
+        json_schema_extra={"unit": "1", "type": "model"},
+    )
     converter: Converter | None = Field(
         default=None, description="Power conversion system.", json_schema_extra={"unit": "1", "type": "model"}
+    )
+
+
+class Ageing(Parameters):
+    """Section ``storage.*.battery.ageing``.
+
+    How dwell times and cycles of a battery are counted.
+
+    Parameters
+    ----------
+    method
+        How cycles are counted: rainflow of ASTM E1049, or half cycles between reversals of the SoC as
+        simses does. [1]
+    dead_band_soc
+        A reversal counts when the SoC has moved back by more than this; smaller wiggles are throughput
+        without a cycle. 0 counts every reversal. [1]
+    rest_c_rate
+        Slower changes of the SoC are rest: their time does not count in the duration of a cycle. [1/h]
+    """
+
+    toml_section: ClassVar[str] = "storage.*.battery.ageing"
+
+    method: Literal["rainflow", "half_cycle"] = Field(
+        default="rainflow",
+        description=(
+            "How cycles are counted: rainflow of ASTM E1049, or half cycles between reversals of the SoC as "
+            "simses does."
+        ),
+        json_schema_extra={"unit": "1", "type": "choice", "source": "ASTM E1049-85; simses 2.1.1"},
+    )
+    dead_band_soc: Finite = Field(
+        default=0.001,
+        ge=0.0,
+        le=0.5,
+        description=(
+            "A reversal counts when the SoC has moved back by more than this; smaller wiggles are throughput"
+            " without a cycle. 0 counts every reversal."
+        ),
+        json_schema_extra={"unit": "1"},
+    )
+    rest_c_rate: Finite = Field(
+        default=0.01,
+        ge=0.0,
+        le=1.0,
+        description=(
+            "Slower changes of the SoC are rest: their time does not count in the duration of a cycle."
+        ),
+        json_schema_extra={"unit": "1/h", "source": "BLAST-Lite 1.1.1: 0.01"},
     )
 
 
@@ -1835,7 +2494,9 @@ MODELS: dict[str, type[Parameters]] = {
     "Storage": Storage,
     "Converter": Converter,
     "Battery": Battery,
+    "Container": Container,
     "Supercapacitor": Supercapacitor,
+    "Ageing": Ageing,
     "Generation": Generation,
     "Control": Control,
     "Grid": Grid,

@@ -26,6 +26,7 @@ CONFIDENCE: Mapping[str, str] = {
     "measured": "read off a measurement",
     "published": "stated by its maker, a standard or a paper, and read there",
     "secondary": "read in a text that quotes the origin",
+    "derived": "computed by us from figures that are measured or published; how is said",
     "assumed": "chosen by us; the reasoning is given",
 }
 _DIRECTORY = Path(__file__).resolve().parent

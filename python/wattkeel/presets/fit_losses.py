@@ -1,10 +1,8 @@
-"""Quadratic fits of loss curves that are published in another form.
+"""Quadratic fits of PSU efficiencies that are published at a few loads.
 
-The engine's converters, and its PSUs in the quadratic form, lose ``a + b x + c x^2`` per unit of rating,
-with ``x`` the output per unit of rating and no negative coefficient. Some curves are published as
-efficiencies at a few loads, or in forms that depend on the direction of the power. This module turns those
-into the quadratic form and says how well that works; the presets quote the result, and a test keeps the two
-together.
+PSUs in the quadratic form lose ``a + b x + c x^2`` per unit of rating, with ``x`` the output per unit of
+rating and no negative coefficient. This module turns efficiencies at a few loads into that form and says
+how well that works; the presets quote the result, and a test keeps the two together.
 
 ``python -m wattkeel.presets.fit_losses`` prints all fits. It is deterministic and needs only numpy.
 """
@@ -21,10 +19,6 @@ from numpy.typing import NDArray
 from wattkeel.presets.catalogue import read_preset
 
 Array = NDArray[np.float64]
-
-# Loads at which a converter's curve is compared: the lowest twentieth is left out, because a relative error
-# there means little power, and because the exponential term of the Sinamics form lives there.
-CONVERTER_LOAD_PU: Array = np.arange(5, 101, dtype=np.float64) / 100.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,50 +96,10 @@ def fit_psu(table: str) -> LossFit:
     return fit_quadratic(load_pu, load_pu / efficiency - load_pu, efficiency**2 / load_pu)
 
 
-def sinamics_loss(load_pu: Array) -> Array:
-    """Sinamics S120: ``k0 (1 - exp(-m0 p)) + k1 p + k2 p^2`` (Schimpe 2018 through simses 2.1.1)."""
-    constant_pu: Array = 0.00601144 * (1.0 - np.exp(-97.0 * load_pu))
-    return constant_pu + 0.00863612 * load_pu + 0.01195589 * load_pu**2
-
-
-def notton_loss(load_pu: Array, constant: float, square: float, *, charge: bool) -> Array:
-    """AC-side loss of the form ``eta = p/(p + P0 + K p^2)``, which simses applies to both directions.
-
-    Discharging takes ``p/eta`` from the battery, so that ``P0 + K p^2`` is lost; charging brings ``eta p``,
-    so that ``p (1 - eta)`` is lost.
-    """
-    loss_pu: Array = constant + square * load_pu**2
-    return load_pu * loss_pu / (load_pu + loss_pu) if charge else loss_pu
-
-
-def fit_two_directions(charge: tuple[float, float], discharge: tuple[float, float]) -> LossFit:
-    """One curve for a converter whose field data have a curve of the Notton form per direction."""
-    load_pu = np.concatenate([CONVERTER_LOAD_PU, CONVERTER_LOAD_PU])
-    loss_pu = np.concatenate(
-        [
-            notton_loss(CONVERTER_LOAD_PU, *charge, charge=True),
-            notton_loss(CONVERTER_LOAD_PU, *discharge, charge=False),
-        ]
-    )
-    return fit_quadratic(load_pu, loss_pu, np.ones_like(load_pu))
-
-
-def fit_sinamics() -> LossFit:
-    """Fit the Sinamics S120 curve between 5 % and 100 % of rating."""
-    return fit_quadratic(CONVERTER_LOAD_PU, sinamics_loss(CONVERTER_LOAD_PU), np.ones_like(CONVERTER_LOAD_PU))
-
-
-# (kind, preset that quotes the fit) -> fit. Field coefficients: Foerstl, IRES 2020, through simses 2.1.1.
+# (kind, preset that quotes the fit) -> fit.
 FITS: dict[tuple[str, str], Callable[[], LossFit]] = {
     ("rack", "psu-80plus-titanium-quadratic"): lambda: fit_psu("psu-80plus-titanium"),
     ("rack", "psu-80plus-ruby-quadratic"): lambda: fit_psu("psu-80plus-ruby"),
-    ("converter", "sinamics-s120"): fit_sinamics,
-    ("converter", "sungrow-sc1000tl"): lambda: fit_two_directions(
-        charge=(0.007701864, 0.017290859), discharge=(0.00551158, 0.018772838)
-    ),
-    ("converter", "bonfiglioli-field"): lambda: fit_two_directions(
-        charge=(0.00195, 0.01349), discharge=(0.00292, 0.03609)
-    ),
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from wattkeel.prototype._jit import kernel
 
 
@@ -69,3 +71,24 @@ def loss_curve(x, loss_0_w, loss_1, loss_2_per_w, knots, knot_w, knot_slope):
         over = m - knot_w[j]
         loss += knot_slope[j] * (over if over > 0.0 else 0.0)
     return loss
+
+
+@kernel
+def rise_of(x):
+    """1 - exp(-x) for x >= 0, to 1e-15 relative, also where x is tiny; from basic operations only.
+
+    -x = -n ln 2 + r with |r| <= ln(2)/2 (Cody and Waite: ln 2 in two parts, the first exact when multiplied
+    by n), then q = exp(r) - 1 by its Taylor polynomial of degree 13, and 1 - 2^-n (1 + q). 1 beyond 700.
+    """
+    y = x if x < 700.0 else 700.0
+    n = math.floor(y * 1.4426950408889634 + 0.5)
+    r = (n * 0.6931471803691238 - y) + n * 1.9082149292705877e-10
+    r2 = r * r
+    r4 = r2 * r2
+    # Estrin's order: pairs first, so that few steps wait for each other.
+    low = (0.5 + r * (1.0 / 6.0)) + r2 * (1.0 / 24.0 + r * (1.0 / 120.0))
+    middle = (1.0 / 720.0 + r * (1.0 / 5040.0)) + r2 * (1.0 / 40320.0 + r * (1.0 / 362880.0))
+    high = (1.0 / 3628800.0 + r * (1.0 / 39916800.0)) + r2 * (1.0 / 479001600.0 + r * (1.0 / 6227020800.0))
+    q = r + r2 * (low + r4 * (middle + r4 * high))
+    power = math.ldexp(1.0, -int(n))
+    return (1.0 - power) - power * q if x < 700.0 else 1.0

@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+from wattkeel._generated.dtypes import (
+    CELL_ASKED,
+    CELL_CURRENT_A,
+    CELL_END_VOLTAGE_V,
+    CELL_HEAT_W,
+    CELL_INNER_W,
+    CELL_LIMITED,
+    CELL_SOC,
+    CELL_STORED_W,
+    CELL_STRINGS,
+    CELL_TEMPERATURE_K,
+    CELL_VOLTAGE_V,
+)
 from wattkeel.prototype._jit import kernel
-from wattkeel.prototype.battery import battery_step
+from wattkeel.prototype.ageing import stress_add
+from wattkeel.prototype.battery import (
+    POWER,
+    VOLTAGE,
+    battery_apply,
+    battery_meet,
+    battery_renew,
+    battery_source,
+    battery_step,
+    hottest,
+)
 from wattkeel.prototype.control import control_step, measured_load
-from wattkeel.prototype.converter import converter_dc, converter_response
+from wattkeel.prototype.converter import converter_dc, converter_response, converter_settle
 from wattkeel.prototype.cooling import cooling_step
 from wattkeel.prototype.distribution import distribution_step
 from wattkeel.prototype.gpu import gpu_power
 from wattkeel.prototype.grid import grid_events, grid_step
 from wattkeel.prototype.rack import rack_load, rack_psu, rack_store
 from wattkeel.prototype.supercapacitor import supercapacitor_step
+from wattkeel.prototype.transformer import transformer_step
 from wattkeel.prototype.workload import job_step, workload_demand, workload_offset
 
 
@@ -71,25 +95,92 @@ def cooling_run(ticks, p, s, it_w, power_w):
 
 
 @kernel
-def converter_run(ticks, p, s, command_w, power_w, dc_w):
-    """A converter in front of a store that can do all."""
+def converter_run(
+    ticks, p, s, ring, table, command_w, command_var, voltage_pu, power_w, reactive_var, dc_w, limited
+):
+    """A converter in front of a store that can do all, at a given voltage."""
     for t in range(ticks):
         s.command_w = command_w[t]
-        s.power_w = converter_response(p, s)
-        power_w[t] = s.power_w
-        dc_w[t] = converter_dc(p, s.power_w)
+        s.reactive_var = command_var[t]
+        power_w[t] = converter_response(p, s, ring, voltage_pu[t])
+        reactive_var[t] = converter_settle(p, s, power_w[t])
+        dc_w[t] = converter_dc(p, table, power_w[t], reactive_var[t])
+        limited[t] = s.curbed
 
 
 @kernel
 def battery_run(
-    ticks, p, s, table, command_w, power_w, cell_power_w, loss_w, current_a, voltage_v, soc, limited
-):
-    """A battery under commanded DC power."""
-    for t in range(ticks):
-        power_w[t], cell_power_w[t], loss_w[t], limited[t] = battery_step(p, s, table, command_w[t])
-        current_a[t] = s.current_a
-        voltage_v[t] = s.voltage_v
-        soc[t] = s.soc
+    ticks, every, p, s, c, mode, cell, table, counted, q, w, counter, log, command,
+    power_w, cell_power_w, loss_w, stored_w, current_a, voltage_v, end_voltage_v, soc, temperature_k,
+    auxiliary_w, limited,
+):  # fmt: skip
+    """A unit of battery strings under commanded power, current or voltage.
+
+    Each row of the outputs is ``every`` ticks: means of powers, current and voltage, last values of the end
+    voltage, SoC and the hottest temperature, and the ticks in which a limit was met. Where ``counted`` is 1,
+    stress is counted at the end of every renewal period.
+    """
+    share = 1.0 / every
+    period_s = p.refresh_tick * p.dt_s
+    for row in range(ticks // every):
+        means = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+        met = 0
+        last = 0.0
+        climate = 0.0
+        for t in range(row * every, row * every + every):
+            got, inner, heat, stored, current, voltage, last, at_limit = battery_step(
+                p, s, c, mode, cell, table, command[t]
+            )
+            means = (
+                means[0] + got, means[1] + inner, means[2] + heat,
+                means[3] + stored, means[4] + current, means[5] + voltage,
+            )  # fmt: skip
+            climate += s.auxiliary_w
+            met += at_limit
+            if counted == 1 and s.held_tick == p.refresh_tick:
+                stress_add(q, w, counter, log, cell[CELL_SOC, 0], cell[CELL_TEMPERATURE_K, 0], period_s)
+        power_w[row] = means[0] * share
+        cell_power_w[row] = means[1] * share
+        loss_w[row] = means[2] * share
+        stored_w[row] = means[3] * share
+        current_a[row] = means[4] * share
+        voltage_v[row] = means[5] * share
+        end_voltage_v[row] = cell[CELL_END_VOLTAGE_V, 0]
+        soc[row] = last
+        temperature_k[row] = hottest(p.groups, cell)
+        auxiliary_w[row] = climate * share
+        limited[row] = met
+
+
+@kernel
+def batteries_run(
+    ticks, every, n, p, s, c, mode, cell, table, command,
+    power_w, cell_power_w, loss_w, stored_w, current_a, voltage_v, end_voltage_v, soc, temperature_k, limited,
+):  # fmt: skip
+    """``n`` batteries of equal cells, each under its own command; arrays are ticks x n, else as above."""
+    share = 1.0 / every
+    for t in range(ticks // every * every):
+        row = t // every
+        battery_renew(n, p, s, c, cell, table)
+        for i in range(n):
+            cell[CELL_ASKED, i] = command[t, i] if mode == VOLTAGE else command[t, i] / cell[CELL_STRINGS, i]
+        battery_source(n, p, mode, cell, table)
+        battery_meet(n, mode, cell)
+        battery_apply(n, p, cell)
+        for i in range(n):
+            strings = cell[CELL_STRINGS, i]
+            got = strings * (cell[CELL_VOLTAGE_V, i] * cell[CELL_CURRENT_A, i])
+            got = command[t, i] if mode == POWER and cell[CELL_LIMITED, i] == 0.0 else got
+            power_w[row, i] += got * share
+            cell_power_w[row, i] += strings * cell[CELL_INNER_W, i] * share
+            loss_w[row, i] += strings * cell[CELL_HEAT_W, i] * share
+            stored_w[row, i] += strings * cell[CELL_STORED_W, i] * share
+            current_a[row, i] += strings * cell[CELL_CURRENT_A, i] * share
+            voltage_v[row, i] += cell[CELL_VOLTAGE_V, i] * share
+            limited[row, i] += cell[CELL_LIMITED, i]
+            end_voltage_v[row, i] = cell[CELL_END_VOLTAGE_V, i]
+            soc[row, i] = cell[CELL_SOC, i]
+            temperature_k[row, i] = cell[CELL_TEMPERATURE_K, i]
 
 
 @kernel
@@ -132,3 +223,14 @@ def grid_run(
         )
         voltage_pu[t] = s.voltage_pu
         frequency_hz[t] = s.frequency_hz
+
+
+@kernel
+def transformer_run(
+    ticks, p, z, source_pu, load_w, load_var, power_w, reactive_var, loss_w, voltage_pu, share
+):
+    """A transformer under a given load."""
+    for t in range(ticks):
+        power_w[t], reactive_var[t], loss_w[t], voltage_pu[t], share[t] = transformer_step(
+            p, z, source_pu[t], load_w[t], load_var[t]
+        )

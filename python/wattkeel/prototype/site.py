@@ -7,15 +7,16 @@ is one tick old: the SoC that the control sees, commands and caps from outside.
 
 from __future__ import annotations
 
+from wattkeel._generated.dtypes import CELL_ROWS
 from wattkeel.prototype._jit import kernel
-from wattkeel.prototype.battery import battery_step
+from wattkeel.prototype.battery import POWER, battery_step, hottest
 from wattkeel.prototype.control import control_step, measured_load
 from wattkeel.prototype.converter import (
     converter_ac,
     converter_asked,
     converter_dc,
-    converter_reactive,
     converter_response,
+    converter_settle,
 )
 from wattkeel.prototype.cooling import cooling_step
 from wattkeel.prototype.distribution import distribution_step
@@ -40,7 +41,7 @@ SITE_SIGNALS = 12
 RACK_SIGNALS = 11
 NODE_SIGNALS = 2
 GENERATION_SIGNALS = 1
-STORAGE_SIGNALS = 9
+STORAGE_SIGNALS = 12
 
 # Event kinds; python/wattkeel/events.py gives them their texts.
 NODE_OVERLOAD = 1
@@ -49,6 +50,7 @@ VOLTAGE_COLLAPSE = 3
 GRID_EVENT = 4
 JOB_START = 5
 JOB_STOP = 6
+CELLS_OUTSIDE = 7
 
 # Rows of the lane matrix, as generated from the spec tables.
 OFFSET_TICK, GPU_POWER_W, BELOW_FLOOR_TICK, OVERSHOOT_W, STORE_AVERAGE_W, STORE_ENERGY_J = range(6)
@@ -216,38 +218,55 @@ def role_soc(v, at, fast):
 
 
 @kernel
+def limit_k(p, temperature_k):
+    """End of the resistance tables that a temperature lies beyond."""
+    return p.table_least_k if temperature_k < p.table_least_k else p.table_most_k
+
+
+@kernel
 def storage_step(v, k, tick, signal, at):
     """All storage units; returns (active W, reactive var) delivered to the site bus."""
     total_w = 0.0
     total_var = 0.0
+    grid = v.grid_state[0]
+    voltage_pu = grid.voltage_pu if grid.started == 1 else 1.0
     for u in range(v.converter.shape[0]):
         p = v.converter[u]
         s = v.converter_state[u]
-        wanted = converter_response(p, s)
-        dc_w = converter_dc(p, wanted)
+        wanted = converter_response(p, s, v.converter_ring, voltage_pu)
+        dc_w = converter_dc(p, v.converter_table, wanted, s.reactive_power_var)
         if p.kind == 0:
-            cell = v.battery_state[u]
-            got, inner, heat, limited = battery_step(v.battery[u], cell, v.table, dc_w)
-            current = cell.current_a
-            voltage = cell.voltage_v
-            soc = cell.soc
+            battery = v.battery[u]
+            state = v.battery_state[u]
+            end = battery.first + CELL_ROWS * battery.groups
+            cell = v.cell[battery.first : end].reshape((CELL_ROWS, battery.groups))
+            got, inner, heat, stored, current, voltage, soc, limited = battery_step(
+                battery, state, v.container[u], POWER, cell, v.table, dc_w
+            )
+            warmth = hottest(battery.groups, cell)
+            auxiliary = state.auxiliary_w
+            if state.outside != state.outside_was:
+                log_event(k, tick, CELLS_OUTSIDE, u, state.outside, warmth, limit_k(battery, warmth))
+                state.outside_was = state.outside
         else:
             pool = v.supercapacitor_state[u]
             got, inner, heat, limited = supercapacitor_step(v.supercapacitor[u], pool, v.site[0].tick_s, dc_w)
             current = pool.current_a
             voltage = pool.voltage_v
             soc = (pool.energy_j - v.supercapacitor[u].energy_empty_j) * v.supercapacitor[u].soc_per_j
-        power = converter_ac(p, got) if limited == 1 else wanted
-        asked = converter_asked(p, s)
+            stored = 0.0
+            warmth = 0.0
+            auxiliary = 0.0
+        power = converter_ac(p, v.converter_table, got, s.reactive_power_var) if limited == 1 else wanted
+        limited |= s.curbed & 1
         if limited != s.limited:
-            log_event(k, tick, STORAGE_LIMITED, u, limited, power, asked)
+            log_event(k, tick, STORAGE_LIMITED, u, limited, power, s.asked_w)
         s.limited = limited
-        s.power_w = power
         v.unit_soc[u] = soc
-        total_w += power
-        total_var += converter_reactive(p, s, power)
+        total_w += power - auxiliary
+        total_var += converter_settle(p, s, power)
         b = at + STORAGE_SIGNALS * u
-        signal[b] = asked
+        signal[b] = converter_asked(p, s)
         signal[b + 1] = power
         signal[b + 2] = got - power
         signal[b + 3] = heat
@@ -255,7 +274,10 @@ def storage_step(v, k, tick, signal, at):
         signal[b + 5] = soc
         signal[b + 6] = voltage
         signal[b + 7] = current
-        signal[b + 8] = asked - power if limited == 1 else 0.0
+        signal[b + 8] = s.asked_w - power if limited == 1 else 0.0
+        signal[b + 9] = stored
+        signal[b + 10] = warmth
+        signal[b + 11] = auxiliary
     return total_w, total_var
 
 

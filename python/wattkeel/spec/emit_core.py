@@ -32,11 +32,15 @@ def emit_dtypes(spec: Spec) -> str:
     names = [name for name, _, _ in spec.structs()]
     out += ["", "# Every struct by its name.", "STRUCTS: Final[dict[str, np.dtype[Any]]] = {"]
     out += [f'    "{name}": {name},' for name in names]
-    out += ["}", "", "# Rows of the lane matrix.", "LANE_STATE: Final[tuple[str, ...]] = ("]
-    out += [f'    "{row.name}",' for row in spec.lane_rows()]
-    out += [")"]
-    out += [f"LANE_{row.name.upper()}: Final = {i}" for i, row in enumerate(spec.lane_rows())]
-    out += [f"LANE_ROWS: Final = {len(spec.lane_rows())}", ""]
+    out += ["}"]
+    for prefix, matrix in spec.matrices():
+        upper = prefix.upper()
+        out += ["", f"# Rows of the {prefix} matrix.", f"{upper}_STATE: Final[tuple[str, ...]] = ("]
+        out += [f'    "{row.name}",' for row in matrix]
+        out += [")"]
+        out += [f"{upper}_{row.name.upper()}: Final = {i}" for i, row in enumerate(matrix)]
+        out += [f"{upper}_ROWS: Final = {len(matrix)}"]
+    out += [""]
     out += ['# Codes of choices by "Model.name".', "CHOICES: Final[dict[str, dict[str, int]]] = {"]
     for model, row, _ in spec.choice_rows():
         codes = ", ".join(f'"{choice}": {code}' for code, choice in enumerate(row.choices))
@@ -94,10 +98,13 @@ def emit_header(spec: Spec) -> str:
             f"inline constexpr std::int64_t {prefix}_{choice} = {code};"
             for code, choice in enumerate(row.choices)
         ]
-    out += ["", "// Rows of the lane matrix."]
-    for index, row in enumerate(spec.lane_rows()):
-        out.append(f"inline constexpr std::int64_t lane_{row.name} = {index};  // [{row.unit}] {row.doc}")
-    out += [f"inline constexpr std::int64_t lane_rows = {len(spec.lane_rows())};", ""]
+    for prefix, matrix in spec.matrices():
+        out += ["", f"// Rows of the {prefix} matrix."]
+        for index, row in enumerate(matrix):
+            name = f"{prefix}_{row.name}"
+            out.append(f"inline constexpr std::int64_t {name} = {index};  // [{row.unit}] {row.doc}")
+        out += [f"inline constexpr std::int64_t {prefix}_rows = {len(matrix)};"]
+    out += [""]
     out += _field_table(spec)
     return "\n".join(out) + "\n"
 

@@ -27,6 +27,7 @@ STAGES = (
     "distribution",
     "cooling",
     "storage",
+    "ageing",
     "generation",
     "control",
     "grid",
@@ -66,7 +67,19 @@ _ROW_KEYS = frozenset(
     ]
 )
 _MODEL_KEYS = frozenset(
-    ("section", "struct", "state_struct", "presets", "doc", "input", "derived", "state", "lane_state")
+    (
+        "section",
+        "struct",
+        "state_struct",
+        "presets",
+        "doc",
+        "input",
+        "derived",
+        "state",
+        "lane_state",
+        "cell_state",
+        "slow_state",
+    )
 )
 
 
@@ -127,6 +140,8 @@ class Model:
     derived: tuple[Row, ...] = ()
     state: tuple[Row, ...] = ()
     lane_state: tuple[Row, ...] = ()
+    cell_state: tuple[Row, ...] = ()
+    slow_state: tuple[Row, ...] = ()
 
     @property
     def named(self) -> bool:
@@ -160,9 +175,14 @@ class Spec:
                 result.append((model.state_struct, f"State of {model.struct}.", model.state))
         return result
 
-    def lane_rows(self) -> list[Row]:
-        """Rows of the lane matrix: gpu first, then rack."""
-        return [row for model in self.models.values() for row in model.lane_state]
+    def matrices(self) -> list[tuple[str, list[Row]]]:
+        """Rows of the lane matrix (gpu, then rack), of the cell matrix and of the slow table, by its name."""
+        models = self.models.values()
+        return [
+            ("lane", [row for model in models for row in model.lane_state]),
+            ("cell", [row for model in models for row in model.cell_state]),
+            ("slow", [row for model in models for row in model.slow_state]),
+        ]
 
     def choice_rows(self) -> list[tuple[Model, Row, str]]:
         """Choices that have codes: (model, row, prefix of their constants)."""
@@ -244,7 +264,7 @@ def _model(name: str, stage: str, data: dict[str, Any]) -> Model:
         raise SpecError(f"{name}: unknown keys {sorted(unknown)}")
     parts = {
         part: tuple(_row(f"{name}.{part}", row, part == "input") for row in data.get(part, ()))
-        for part in ("input", "derived", "state", "lane_state")
+        for part in ("input", "derived", "state", "lane_state", "cell_state", "slow_state")
     }
     model = Model(
         name=name,
@@ -256,7 +276,14 @@ def _model(name: str, stage: str, data: dict[str, Any]) -> Model:
         presets=data.get("presets", ""),
         **parts,
     )
-    for rows in (model.input, model.core_rows(), model.state, model.lane_state):
+    for rows in (
+        model.input,
+        model.core_rows(),
+        model.state,
+        model.lane_state,
+        model.cell_state,
+        model.slow_state,
+    ):
         names = [row.name for row in rows]
         if len(names) != len(set(names)):
             raise SpecError(f"{name}: a name occurs twice in one struct")
