@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wattkeel import conversion
+from wattkeel import conversion, linear
 from wattkeel._generated import models
 from wattkeel._generated.dtypes import CHOICES
 
@@ -318,8 +318,7 @@ def lower_control(record: Any, control: models.Control, limits_w: tuple[float, f
 def swing_matrix(grid: models.Grid, tick_s: float) -> NDArray[np.float64]:
     """Exact step of the swing equation for a load held over the tick, shape (2, 3).
 
-    Rows: frequency, mechanical power; columns: frequency, mechanical power, load, all in pu. The matrix
-    exponential of the system augmented by its input, by scaling and squaring a Taylor series.
+    Rows: frequency, mechanical power; columns: frequency, mechanical power, load, all in pu.
     """
     inertia = 2.0 * grid.inertia_s
     governor = grid.governor_time_constant_s
@@ -330,16 +329,7 @@ def swing_matrix(grid: models.Grid, tick_s: float) -> NDArray[np.float64]:
             [0.0, 0.0, 0.0],
         ]
     )
-    squarings = max(0, math.ceil(math.log2(max(1e-300, float(np.abs(system).sum()) * tick_s))) + 4)
-    step = system * (tick_s / 2.0**squarings)
-    total = np.eye(3)
-    term = np.eye(3)
-    for order in range(1, 20):
-        term = term @ step / order
-        total = total + term
-    for _ in range(squarings):
-        total = total @ total
-    return total[:2]
+    return linear.exponential(system * tick_s)[:2]
 
 
 def lower_grid(record: Any, grid: models.Grid, rated_w: float, reference_w: float, tick_s: float) -> None:
