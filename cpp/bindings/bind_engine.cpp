@@ -49,6 +49,14 @@ SiteView site_view(const py::object& plant) {
     WATTKEEL_TAKE(grid);
     WATTKEEL_TAKE(grid_state);
     WATTKEEL_TAKE(grid_event);
+    WATTKEEL_TAKE(tap_changer);
+    WATTKEEL_TAKE(tap_changer_state);
+    WATTKEEL_TAKE(capacitor_bank);
+    WATTKEEL_TAKE(capacitor_bank_state);
+    WATTKEEL_TAKE(island);
+    WATTKEEL_TAKE(island_state);
+    WATTKEEL_TAKE(forming);
+    WATTKEEL_TAKE(forming_state);
     WATTKEEL_TAKE(record);
     WATTKEEL_TAKE(clock);
     WATTKEEL_TAKE(lane);

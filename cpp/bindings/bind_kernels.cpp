@@ -56,7 +56,10 @@ auto result(const BatteryFlow& r) {
                            r.soc, r.limited);
 }
 auto result(const Commands& r) { return std::make_tuple(r.slow_w, r.fast_w); }
-auto result(const PoiVoltage& r) { return std::make_tuple(r.voltage_pu, r.share); }
+auto result(const BusVoltage& r) {
+    return std::make_tuple(r.voltage_pu, r.share, r.power_pu, r.var_pu, r.taken_pu, r.loading_pu);
+}
+auto result(const Phasor& r) { return std::make_tuple(r.cosine, r.sine); }
 auto result(const TransformerFlow& r) {
     return std::make_tuple(r.power_w, r.reactive_var, r.loss_w, r.voltage_pu, r.share);
 }
@@ -106,6 +109,7 @@ py::dict kernel_functions(const std::string& isa) {
     WATTKEEL_ADD(rack_psu);
     WATTKEEL_ADD(distribution_step);
     WATTKEEL_ADD(cooling_step);
+    WATTKEEL_ADD(converter_capability);
     WATTKEEL_ADD(converter_response);
     WATTKEEL_ADD(converter_settle);
     WATTKEEL_ADD(converter_dc);
@@ -127,7 +131,17 @@ py::dict kernel_functions(const std::string& isa) {
     WATTKEEL_ADD(moving_average);
     WATTKEEL_ADD(control_step);
     WATTKEEL_ADD(grid_events);
-    WATTKEEL_ADD(thevenin_voltage);
+    WATTKEEL_ADD(largest_root);
+    WATTKEEL_ADD(bus_voltage);
+    WATTKEEL_ADD(tap_step);
+    WATTKEEL_ADD(capacitor_step);
+    WATTKEEL_ADD(turned);
+    WATTKEEL_ADD(forming_solve);
+    WATTKEEL_ADD(forming_step);
+    WATTKEEL_ADD(island_step);
+    WATTKEEL_ADD(island_balance);
+    WATTKEEL_ADD(island_lift);
+    WATTKEEL_ADD(island_turn);
     WATTKEEL_ADD(frequency_step);
     WATTKEEL_ADD(grid_step);
     WATTKEEL_ADD(record_tick);

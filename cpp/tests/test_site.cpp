@@ -49,6 +49,14 @@ struct Site {
     std::vector<wattkeel::GridParams> grid{1};
     std::vector<wattkeel::GridState> grid_state{1};
     std::vector<wattkeel::GridEvent> grid_event;
+    std::vector<wattkeel::TapChangerParams> tap_changer{1};
+    std::vector<wattkeel::TapChangerState> tap_changer_state{1};
+    std::vector<wattkeel::CapacitorBankParams> capacitor_bank{1};
+    std::vector<wattkeel::CapacitorBankState> capacitor_bank_state{1};
+    std::vector<wattkeel::IslandParams> island{1};
+    std::vector<wattkeel::IslandState> island_state{1};
+    std::vector<wattkeel::FormingParams> forming{1};
+    std::vector<wattkeel::FormingState> forming_state{1};
     std::vector<wattkeel::RecordParams> record{1};
     std::vector<std::int64_t> clock = {0, 0};
     std::vector<double> lane = std::vector<double>(wattkeel::lane_rows * lanes);
@@ -143,8 +151,13 @@ struct Site {
         grid[0].per_base = 1e-8;
         grid[0].resistance_pu = 0.01;
         grid[0].reactance_pu = 0.1;
-        grid[0].impedance_squared = 0.0101;
         grid_state[0].event_voltage_pu = 1.0;
+        grid_state[0].event_impedance = 1.0;
+        grid_state[0].bus_voltage_pu = 1.0;
+        tap_changer_state[0].ratio = 1.0;
+        island_state[0].connected = 1.0;
+        island_state[0].energised = 1.0;
+        island_state[0].cosine = 1.0;
         record[0].envelope_tick = 10;
         for (std::int64_t i = 0; i < lanes; ++i) {
             lane_id[static_cast<std::size_t>(i)] = i;
@@ -180,6 +193,14 @@ struct Site {
                 rows<const wattkeel::GridParams>(grid),
                 rows<wattkeel::GridState>(grid_state),
                 rows<const wattkeel::GridEvent>(grid_event),
+                rows<const wattkeel::TapChangerParams>(tap_changer),
+                rows<wattkeel::TapChangerState>(tap_changer_state),
+                rows<const wattkeel::CapacitorBankParams>(capacitor_bank),
+                rows<wattkeel::CapacitorBankState>(capacitor_bank_state),
+                rows<const wattkeel::IslandParams>(island),
+                rows<wattkeel::IslandState>(island_state),
+                rows<const wattkeel::FormingParams>(forming),
+                rows<wattkeel::FormingState>(forming_state),
                 rows<const wattkeel::RecordParams>(record),
                 rows<std::int64_t>(clock),
                 rows<double>(lane),

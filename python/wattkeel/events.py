@@ -50,6 +50,12 @@ KINDS: dict[int, EventKind] = {
         EventKind(4, "grid_event", "grid", "", True, "voltage or frequency event of the grid"),
         EventKind(5, "job_start", "workload", "", False, "job starts"),
         EventKind(6, "job_stop", "workload", "", False, "job stops"),
+        EventKind(30, "island", "site", "pu", True, "separated from the grid"),
+        EventKind(31, "blackout", "site", "pu", True, "the site bus is dark"),
+        EventKind(32, "black_start", "site", "1", True, "the site's own units restore the bus"),
+        EventKind(33, "load_pickup", "site", "1", False, "share of the load that is connected"),
+        EventKind(34, "tap_change", "site", "", False, "step of the tap changer"),
+        EventKind(35, "capacitor_switch", "site", "", False, "step of the capacitor bank switched"),
         EventKind(7, "cells_outside", "storage", "K", True, "cells beyond the temperatures of their tables"),
     )
 }
@@ -69,7 +75,7 @@ class Event:
     kind : str
         Name of the kind (see `KINDS`).
     place : str
-        Where: ``distribution.<node>``, ``storage.<unit>``, ``poi``, ``grid.event[<row>]``,
+        Where: ``distribution.<node>``, ``storage.<unit>``, ``poi``, ``site``, ``grid.event[<row>]``,
         ``workload.<job>``.
     value, limit : float
         What was met and what bounds it, in `unit`; NaN where the kind has none.
@@ -178,8 +184,8 @@ class EventLog:
 
     def place(self, kind: EventKind, index: int) -> str:
         """Return the name of a place from its number in the core."""
-        if kind.stage == "poi":
-            return "poi"
+        if kind.stage in ("poi", "site"):
+            return kind.stage
         if kind.stage == "grid":
             return f"grid.event[{index}]"
         names = self._places.get(kind.stage, ())

@@ -58,6 +58,7 @@ ROWS: tuple[Row, ...] = (
     Row("rack.*.overhead", "load", (("rack.*.overhead_power_w", 1.0),)),
     Row("storage.*.auxiliary", "load", (("storage.*.auxiliary_power_w", 1.0),)),
     Row("cooling", "load", (("cooling.power_w", 1.0),)),
+    Row("site.voltage_response", "load", (("site.voltage_response_power_w", 1.0),)),
     # The stages below draw what they need whatever the grid can give; what it could not give is taken back
     # here.
     Row("poi.unserved", "load", (("poi.unserved_power_w", -1.0),)),

@@ -208,9 +208,8 @@ def lower_impedance(record: Any, node: models.Distribution, impedance_pu: float)
     """Short-circuit impedance of transformers alone: the load loss is its resistance, the rest reactance."""
     record.base_va = node.rated_power_w * node.count
     record.per_base = 1.0 / record.base_va
-    record.impedance_squared = impedance_pu * impedance_pu
     record.resistance_pu = min(node.loss_c, impedance_pu)
-    record.reactance_pu = math.sqrt(record.impedance_squared - record.resistance_pu**2)
+    record.reactance_pu = math.sqrt(impedance_pu**2 - record.resistance_pu**2)
 
 
 def lower_converter(
@@ -332,6 +331,26 @@ def swing_matrix(grid: models.Grid, tick_s: float) -> NDArray[np.float64]:
     return linear.exponential(system * tick_s)[:2]
 
 
+def lower_network(record: Any, grid: models.Grid, rated_w: float) -> None:
+    """Impedances from the source to the site bus, per unit of ``rated_w`` and the nominal voltage."""
+    per_ohm = rated_w / grid.nominal_voltage_v**2
+    if grid.source_resistance_ohm > 0.0 or grid.source_reactance_ohm > 0.0:
+        record.resistance_pu = grid.source_resistance_ohm * per_ohm
+        record.reactance_pu = grid.source_reactance_ohm * per_ohm
+    else:
+        record.resistance_pu = 1.0 / grid.scr / math.sqrt(1.0 + grid.x_over_r**2)
+        record.reactance_pu = record.resistance_pu * grid.x_over_r
+    record.cable_resistance_pu = grid.cable_resistance_ohm * per_ohm
+    record.cable_reactance_pu = grid.cable_reactance_ohm * per_ohm
+    transformer_va = grid.transformer_rated_va or rated_w
+    size, resistance = grid.transformer_impedance, grid.transformer_load_loss
+    record.transformer_resistance_pu = resistance * rated_w / transformer_va
+    reactance = math.sqrt(max(0.0, size**2 - resistance**2))
+    record.transformer_reactance_pu = reactance * rated_w / transformer_va
+    record.transformer_loss_0_w = grid.transformer_no_load_loss * transformer_va
+    record.reactive_per_watt = math.sqrt(1.0 - grid.power_factor**2) / grid.power_factor
+
+
 def lower_grid(record: Any, grid: models.Grid, rated_w: float, reference_w: float, tick_s: float) -> None:
     """Source impedance, transformer and swing equation.
 
@@ -339,26 +358,11 @@ def lower_grid(record: Any, grid: models.Grid, rated_w: float, reference_w: floa
     that of the first tick.
     """
     fill(record, grid)
-    impedance = 1.0 / grid.scr
     record.base_va = rated_w
     record.per_base = 1.0 / rated_w
-    record.resistance_pu = impedance / math.sqrt(1.0 + grid.x_over_r**2)
-    record.reactance_pu = record.resistance_pu * grid.x_over_r
-    record.impedance_squared = record.resistance_pu**2 + record.reactance_pu**2
-    record.reactive_per_watt = math.sqrt(1.0 - grid.power_factor**2) / grid.power_factor
-    transformer_va = grid.transformer_rated_va or rated_w
-    record.transformer_loss_0_w = grid.transformer_no_load_loss * transformer_va
-    record.transformer_loss_2_per_w = grid.transformer_load_loss / transformer_va
+    lower_network(record, grid, rated_w)
     record.reference_core_w = reference_w
     record.per_system = 1.0 / grid.system_power_w
     matrix = swing_matrix(grid, tick_s)
     record.swing_ff, record.swing_fm, record.swing_fp = matrix[0]
     record.swing_mf, record.swing_mm, record.swing_mp = matrix[1]
-    record.events = len(grid.event)
-
-
-def lower_event(record: Any, event: models.GridEvent, tick_s: float) -> None:
-    """One row of the event table in whole ticks, at least one."""
-    fill(record, event)
-    record.start_tick = round(event.start_s / tick_s)
-    record.stop_tick = record.start_tick + max(1, round(event.duration_s / tick_s))

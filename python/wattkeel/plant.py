@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from wattkeel import battery_lowering, loading, lowering
+from wattkeel import battery_lowering, loading, lowering, supply_lowering
 from wattkeel._generated import dtypes, models
 from wattkeel.signals import distribution_order, signal_names
 
@@ -55,6 +55,14 @@ class Plant(NamedTuple):
     grid: Records
     grid_state: Records
     grid_event: Records
+    tap_changer: Records
+    tap_changer_state: Records
+    capacitor_bank: Records
+    capacitor_bank_state: Records
+    island: Records
+    island_state: Records
+    forming: Records
+    forming_state: Records
     record: Records
     clock: Indices
     lane: Floats
@@ -84,7 +92,8 @@ class Plant(NamedTuple):
 # What changes while a site is stepped: a snapshot is a copy of these.
 STATE_MEMBERS = (
     "job_state", "gpu_state", "node_state", "cooling_state", "generation_state", "converter_state",
-    "converter_ring", "battery_state", "cell", "supercapacitor_state", "control_state", "grid_state", "clock",
+    "converter_ring", "battery_state", "cell", "supercapacitor_state", "control_state", "grid_state",
+    "tap_changer_state", "capacitor_bank_state", "island_state", "forming_state", "clock",
     "lane", "level", "ring", "unit_soc", "signal", "meter", "meter_carry", "bucket_low", "bucket_high",
     "bucket_total",
 )  # fmt: skip
@@ -152,6 +161,7 @@ def _lower_site(scenario: Scenario) -> Records:
     model = scenario.model
     site = records(dtypes.SiteParams, 1)
     lowering.fill(site[0], model.simulation)
+    site[0].forming = int(any(unit.forming is not None for unit in model.storage.values()))
     energy_j = sum(rack.count * rack.store_energy_j for rack in model.rack.values())
     site[0].power_round_w = lowering.rounding_magic(2.0 * loading.lane_power_bound_w(scenario))
     site[0].energy_round_j = lowering.rounding_magic(max(1.0, 2.0 * energy_j))
@@ -320,17 +330,54 @@ def _lower_bus(scenario: Scenario) -> dict[str, Any]:
     grid = records(dtypes.GridParams, 1)
     reference_w = model.grid.reference_power_w or loading.mean_import_w(scenario)
     lowering.lower_grid(grid[0], model.grid, loading.rated_power_w(scenario), reference_w, tick_s)
-    event = records(dtypes.GridEvent, len(model.grid.event))
-    for j, parameters in enumerate(model.grid.event):
-        lowering.lower_event(event[j], parameters, tick_s)
-    grid_state = records(dtypes.GridState, 1)
-    grid_state[0].event_voltage_pu = 1.0
+    event = supply_lowering.event_records(model.grid.event, tick_s)
+    grid[0].events = len(event)
+    grid_state = start_grid()
     ring = np.zeros(int(control[0].delay_tick + 1 + max(1, control[0].average_count)))
     return {
         "cooling": cooling, "cooling_state": records(dtypes.CoolingState, 1),
         "control": control, "control_state": records(dtypes.ControlState, 1), "ring": ring,
         "grid": grid, "grid_state": grid_state, "grid_event": event,
+        **_lower_supply(model, float(grid[0].base_va)),
     }  # fmt: skip
+
+
+def start_grid() -> Records:
+    """State of the grid before the first tick."""
+    state = records(dtypes.GridState, 1)
+    state[0].event_voltage_pu = 1.0
+    state[0].event_impedance = 1.0
+    state[0].bus_voltage_pu = 1.0
+    return state
+
+
+def _lower_supply(model: models.ScenarioModel, base_va: float) -> dict[str, Any]:
+    """Switching at the POI, the island, and the units that form it."""
+    tick_s = model.simulation.tick_s
+    units = list(model.storage.values())
+    names = ("tap_changer", "tap_changer_state", "capacitor_bank", "capacitor_bank_state")
+    out = dict(zip(names, switching_records(model.grid, base_va, tick_s), strict=True))
+    out["island"], out["island_state"] = records(dtypes.IslandParams, 1), records(dtypes.IslandState, 1)
+    supply_lowering.lower_island(out["island"][0], out["island_state"][0], model.grid, tick_s)
+    forming = records(dtypes.FormingParams, len(units))
+    state = records(dtypes.FormingState, len(units))
+    for u, unit in enumerate(units):
+        supply_lowering.lower_forming(forming[u], state[u], unit, base_va, tick_s)
+    rated_w = [
+        unit.converter.rated_power_w * forming[u].present for u, unit in enumerate(units) if unit.converter
+    ]
+    if sum(rated_w) > 0.0:
+        forming.weight = np.asarray(rated_w) / sum(rated_w)
+    return {**out, "forming": forming, "forming_state": state}
+
+
+def switching_records(grid: models.Grid, base_va: float, tick_s: float) -> tuple[Records, ...]:
+    """Parameters and state of the tap changer, then of the capacitor bank."""
+    tap, tap_state = records(dtypes.TapChangerParams, 1), records(dtypes.TapChangerState, 1)
+    supply_lowering.lower_tap_changer(tap[0], tap_state[0], grid.tap_changer, tick_s)
+    bank, bank_state = records(dtypes.CapacitorBankParams, 1), records(dtypes.CapacitorBankState, 1)
+    supply_lowering.lower_capacitor_bank(bank[0], bank_state[0], grid.capacitor_bank, base_va, tick_s)
+    return tap, tap_state, bank, bank_state
 
 
 def build_plant(scenario: Scenario, envelope_tick: int) -> Plant:

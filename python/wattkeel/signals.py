@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from wattkeel._generated.models import ScenarioModel
 
-# (name, unit, meaning). Powers are means over the tick. The order is that of prototype/site.py.
+# (name, unit, meaning). Powers are means over the tick. The order is that of prototype/layout.py.
 _SITE = (
     ("poi.power_w", "W", "Active power at the POI, import positive"),
     ("poi.reactive_power_var", "var", "Reactive power at the POI, import positive"),
@@ -16,12 +16,24 @@ _SITE = (
     ("poi.frequency_hz", "Hz", "Frequency at the POI"),
     ("poi.rocof_hz_per_s", "Hz/s", "Rate of change of frequency by the swing equation"),
     ("poi.transformer_loss_w", "W", "Loss of the POI transformers"),
-    ("poi.unserved_power_w", "W", "Power that the grid cannot deliver (voltage collapse)"),
+    (
+        "poi.unserved_power_w",
+        "W",
+        "Power that the load asks for and does not get (voltage collapse, shortage, blackout)",
+    ),
     ("poi.curtailed_power_w", "W", "Surplus that the grid cannot take (export into a fault)"),
     ("site.load_power_w", "W", "Load of the site bus, before storage and generation"),
     ("site.it_power_w", "W", "Power at all rack inlets"),
     ("site.target_power_w", "W", "Import that the storage control holds"),
     ("cooling.power_w", "W", "Cooling and other facility overhead"),
+    ("site.voltage_pu", "pu", "Voltage of the site bus"),
+    (
+        "site.frequency_hz",
+        "Hz",
+        "Frequency of the site bus: of the grid or the island, 0 while it is dark",
+    ),
+    ("site.voltage_response_power_w", "W", "Change of the load by the voltage of the site bus"),
+    ("poi.nose_loading_pu", "pu", "Load over that at the nose of the PV curve; 1 is voltage collapse"),
 )
 _RACK = (
     ("gpu.{}.demand_power_w", "W", "Power that the GPUs' work asks for"),

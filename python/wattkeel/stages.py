@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from wattkeel import lowering, stage_inputs
+from wattkeel import lowering, stage_inputs, supply_lowering
 from wattkeel._generated import dtypes, models
 from wattkeel.errors import Fault, ScenarioError
-from wattkeel.plant import records
+from wattkeel.plant import records, start_grid, switching_records
 from wattkeel.stage_inputs import expect, like, number, whole, whole_ticks
 from wattkeel.stage_inputs import positive as positive
 from wattkeel.stage_inputs import series as series
@@ -178,14 +178,25 @@ class ControlRun:
 
 @dataclass(frozen=True, slots=True)
 class GridRun:
-    """State of the POI; shapes (ticks,). ``unserved_power_w`` is above 0 while the voltage has collapsed."""
+    """State of the POI and of the site bus; shapes (ticks,).
+
+    ``unserved_power_w`` is above 0 while the voltage has collapsed; ``loss_w`` is that of transformers and
+    cable; ``voltage_response_power_w`` the change of the load by the voltage of the bus; ``nose_loading_pu``
+    the load over that at the nose of the PV curve.
+    """
 
     power_w: Floats
     reactive_power_var: Floats
     voltage_pu: Floats
+    bus_voltage_pu: Floats
     frequency_hz: Floats
     rocof_hz_per_s: Floats
     unserved_power_w: Floats
+    loss_w: Floats
+    voltage_response_power_w: Floats
+    nose_loading_pu: Floats
+    tap_position: NDArray[np.int64]
+    capacitor_steps: NDArray[np.int64]
 
 
 def kernel(name: str, engine: str) -> Callable[..., Any]:
@@ -559,19 +570,20 @@ def grid(
         raise ScenarioError(
             [Fault("params.rated_power_w", params.rated_power_w, "no base", "give the rated power")]
         )
-    record, state = records(dtypes.GridParams, 1), records(dtypes.GridState, 1)
+    record, state = records(dtypes.GridParams, 1), start_grid()
     step_s = positive("time_step_s", time_step_s)
     reference_w = params.reference_power_w or math.nan
     lowering.lower_grid(record[0], params, params.rated_power_w, reference_w, step_s)
-    event = records(dtypes.GridEvent, len(params.event))
-    for j, row in enumerate(params.event):
-        lowering.lower_event(event[j], row, step_s)
-    state[0].event_voltage_pu = 1.0
+    event = supply_lowering.event_records(params.event, step_s)
+    record[0].events = len(event)
     load_var = float(record[0].reactive_per_watt) * bus_w
     if reactive_power_var is not None:
         load_var = like("reactive_power_var", reactive_power_var, bus_w, 0.0)
-    out = _outputs(6, bus_w.shape)
+    switching = [one(array, engine) for array in switching_records(params, float(record[0].base_va), step_s)]
+    out = _outputs(10, bus_w.shape)
+    places = [np.zeros(len(bus_w), dtype=np.int64) for _ in range(2)]
     kernel("grid_run", engine)(
-        len(bus_w), one(record, engine), one(state, engine), event, step_s, bus_w, load_var, *out
-    )
-    return GridRun(*out)
+        len(bus_w), one(record, engine), one(state, engine), *switching, event, step_s, bus_w, load_var,
+        *out, *places,
+    )  # fmt: skip
+    return GridRun(*out, *places)

@@ -132,6 +132,7 @@ def _table() -> dict[str, Unit]:
         add(f"{prefix}W/K", "heat transfer", _PREFIXES[prefix], f"{prefix}w_per_k".lower())
     for prefix in ("", "m"):
         add(f"{prefix}V/K", "voltage per temperature", _PREFIXES[prefix], f"{prefix}v_per_k".lower())
+    add("deg", "angle", Fraction(1), "deg")
     add("K", "temperature", Fraction(1), "k")
     units["degC"] = Unit("degC", "temperature", Fraction(1), "degc", Fraction(5463, 20))
     return units

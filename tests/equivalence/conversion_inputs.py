@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from kernel_inputs import MAGIC, TICKS, builder, grid, lanes, poison, record
+from grid_inputs import grid
+from kernel_inputs import MAGIC, TICKS, builder, lanes, poison, record
 
 from wattkeel._generated import dtypes
 from wattkeel.plant import records
@@ -40,6 +41,13 @@ def converter_response(rng: np.random.Generator, n: int) -> list[Any]:
     near = float(np.clip(s[0].command_w, -4.5e6, 4.5e6)) + rng.uniform(-3e5, 3e5)
     s[0].power_w = rng.choice([float(s[0].power_w), near])
     return [p, s, rng.uniform(-4e6, 4e6, 8), float(rng.choice([0.0, 0.5, 1.0, 1.05]))]
+
+
+@builder
+def converter_capability(rng: np.random.Generator, n: int) -> list[Any]:
+    p, s, _ = converter(rng)
+    power, var = float(rng.uniform(-5e6, 5e6)), float(rng.choice([0.0, 2e6, -4e6]))
+    return [p, s, power, var, float(rng.choice([0.0, 0.5, 1.0, 1.05]))]
 
 
 @builder

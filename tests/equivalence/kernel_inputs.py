@@ -423,47 +423,6 @@ def control_step(rng: np.random.Generator, n: int) -> list[Any]:
     return [*control(rng), float(rng.uniform(0, 1e8)), float(rng.uniform(0, 1)), float(rng.uniform(0, 1))]
 
 
-def grid(rng: np.random.Generator) -> tuple[Any, Any, Any]:
-    events = records(dtypes.GridEvent, 3)
-    events.start_tick = rng.integers(0, 50, 3)
-    events.stop_tick = events.start_tick + rng.integers(1, 50, 3)
-    events.voltage_pu = rng.uniform(0, 1.2, 3)
-    events.frequency_offset_hz = rng.uniform(-1, 1, 3)
-    p = record(
-        dtypes.GridParams, rng, nominal_frequency_hz=60.0, source_voltage_pu=1.0, frequency_model=rng.integers(0, 2), base_va=1e8,
-        per_base=1e-8, resistance_pu=0.02, reactance_pu=0.2, impedance_squared=0.0404, transformer_loss_0_w=5e4,
-        transformer_loss_2_per_w=4e-11, per_system=5e-11, swing_ff=0.999, swing_fm=1e-4, swing_fp=-1e-4, swing_mf=-0.06,
-        swing_mm=0.99, swing_mp=1e-6, events=3, reference_core_w=rng.choice([np.nan, 9e7]),
-    )  # fmt: skip
-    s = record(
-        dtypes.GridState, rng, event_voltage_pu=rng.choice([0.0, 0.5, 1.0]), reference_w=9e7, frequency_pu=rng.uniform(-1e-3, 1e-3),
-        next_change_tick=rng.integers(0, 90),
-    )  # fmt: skip
-    return p, s, events
-
-
-@builder
-def grid_events(rng: np.random.Generator, n: int) -> list[Any]:
-    return [*grid(rng), int(rng.integers(0, 110))]
-
-
-@builder
-def thevenin_voltage(rng: np.random.Generator, n: int) -> list[Any]:
-    p = grid(rng)[0]
-    power = float(rng.choice([-0.02, -0.2, rng.uniform(-2, 6)]))
-    return [p, float(rng.choice([0.0, 1.0, 0.5])), power, float(rng.choice([0.0, -0.2, rng.uniform(-2, 3)]))]
-
-
-@builder
-def frequency_step(rng: np.random.Generator, n: int) -> list[Any]:
-    return [*grid(rng)[:2], float(rng.uniform(0, 2e8))]
-
-
-@builder
-def grid_step(rng: np.random.Generator, n: int) -> list[Any]:
-    return [*grid(rng)[:2], 1e-3, float(rng.uniform(-1e8, 6e8)), float(rng.uniform(-5e7, 2e8))]
-
-
 @builder
 def record_tick(rng: np.random.Generator, n: int) -> list[Any]:
     keep = np.sort(rng.choice(n, min(n, 5), replace=False)).astype(np.int64)
@@ -583,11 +542,3 @@ def control_run(rng: np.random.Generator, n: int) -> list[Any]:
         poison(TICKS),
         poison(TICKS),
     ]
-
-
-@builder
-def grid_run(rng: np.random.Generator, n: int) -> list[Any]:
-    p, s, event = grid(rng)
-    s.next_change_tick = 0
-    load = [rng.uniform(0, 2e8, TICKS), rng.uniform(0, 5e7, TICKS)]
-    return [TICKS, p, s, event, 1e-3, *load, *(poison(TICKS) for _ in range(6))]

@@ -8,6 +8,7 @@ import pkgutil
 from typing import Any
 
 import conversion_inputs  # noqa: F401 registers its builders
+import grid_inputs  # noqa: F401 registers its builders
 import numpy as np
 import pytest
 from kernel_inputs import BUILDERS
@@ -33,7 +34,20 @@ INNER = {
     "philox_uniform",
     "kernel",
     "two_sum",
-    "carried_power",
+    "begin_restoration",
+    "connected_step",
+    "dark_step",
+    "event_share",
+    "forming_limit",
+    "forming_place",
+    "forming_shift",
+    "go_dark",
+    "grid_is_back",
+    "islanded_step",
+    "load_response",
+    "network_load",
+    "network_source",
+    "pickup_step",
     "converter_asked",
     "cubic_place",
     "half_cycle_add",
@@ -43,13 +57,16 @@ INNER = {
     "converter_heard",
     "converter_lag",
     "converter_loss",
+    "converter_room",
     "dc_place",
     "delivered_size",
     "stored_size",
     "table_place",
 }
 WHOLE_SITE = {"advance", "bus_step", "envelope_add", "envelope_clear", "envelope_close", "facility_step",
-              "generation_step", "jobs_step", "lanes_step", "limit_k", "log_event", "role_soc", "storage_step"}  # fmt: skip
+              "generation_step", "jobs_step", "lanes_step", "limit_k", "log_event", "role_soc", "store_step",
+              "events_step", "following_step", "forming_units_step", "forming_wanted", "log_island", "poi_step",
+              "separated_step", "site_deviation", "supply_step", "switching_step"}  # fmt: skip
 
 
 def prototypes() -> dict[str, Any]:

@@ -45,10 +45,39 @@ struct Commands {
     double fast_w;
 };
 
-// Voltage at the POI and the share of the load that it serves.
-struct PoiVoltage {
+// Voltage of a bus, the share of its load that it serves, the load and the voltage it is taken at.
+struct BusVoltage {
     double voltage_pu;
     double share;
+    double power_pu;
+    double var_pu;
+    double taken_pu;
+    double loading_pu;
+};
+
+// The source as the site bus sees it, and the way from the POI to the bus alone.
+struct NetworkSource {
+    double voltage_pu;
+    double resistance_pu;
+    double reactance_pu;
+    double way_resistance_pu;
+    double way_reactance_pu;
+};
+
+// P = p0 + p1 V + p2 V^2 and Q alike.
+struct NetworkLoad {
+    double p0;
+    double p1;
+    double p2;
+    double q0;
+    double q1;
+    double q2;
+};
+
+// A unit phasor.
+struct Phasor {
+    double cosine;
+    double sine;
 };
 
 // What the grid stage gives for a tick.

@@ -57,6 +57,8 @@ struct KernelTable {
                                 Out loss_w, Index* changed);
     double (*cooling_step)(const CoolingParams& p, CoolingState& s, double it_w);
     // storage
+    double (*converter_capability)(const ConverterParams& p, ConverterState& s, double power,
+                                   double var, double voltage_pu);
     double (*converter_response)(const ConverterParams& p, ConverterState& s, Out ring,
                                  double voltage_pu);
     double (*converter_settle)(const ConverterParams& p, ConverterState& s, double power_w);
@@ -90,11 +92,29 @@ struct KernelTable {
                              double slow_soc, double fast_soc);
     // grid
     void (*grid_events)(const GridParams& p, GridState& s, const GridEvent* event, Index tick);
-    PoiVoltage (*thevenin_voltage)(const GridParams& p, double source_pu, double power_pu,
-                                   double reactive_pu);
+    double (*largest_root)(double c4, double c3, double c2, double c1, double c0);
+    BusVoltage (*bus_voltage)(double source_pu, double resistance_pu, double reactance_pu,
+                              double p0, double p1, double p2, double q0, double q1, double q2,
+                              double before_pu);
+    Index (*tap_step)(const TapChangerParams& p, TapChangerState& s, double voltage_pu);
+    Index (*capacitor_step)(const CapacitorBankParams& p, CapacitorBankState& s, double voltage_pu);
+    Phasor (*turned)(double cosine, double sine, double angle_rad);
+    double (*forming_solve)(Index n, const FormingParams* f, FormingState* s, double energised,
+                            double source_pu, double resistance_pu, double reactance_pu, double p0,
+                            double p1, double p2, double q0, double q1, double q2, double before_pu,
+                            double base_va);
+    void (*forming_step)(const FormingParams& p, FormingState& s, double slip_pu, double turn_rad,
+                         double reference_pu, double got_w, double got_var);
+    Index (*island_step)(const IslandParams& p, IslandState& s, Index forming, Index open_now,
+                         double voltage_pu, double bus_pu, double deviation_hz);
+    double (*island_balance)(IslandState& s, double demand_w, double delivered_w);
+    void (*island_lift)(const IslandParams& p, IslandState& s, double aim_pu, double voltage_pu);
+    void (*island_turn)(const IslandParams& p, IslandState& s, double site_pu, double grid_pu,
+                        double nominal_hz, double jump_rad);
     void (*frequency_step)(const GridParams& p, GridState& s, double power_w);
-    PoiFlow (*grid_step)(const GridParams& p, GridState& s, double dt_s, double bus_w,
-                         double load_var);
+    PoiFlow (*grid_step)(const GridParams& p, GridState& s, double dt_s, double ratio,
+                         double capacitor_pu, double bus_w, double load_w, double load_var,
+                         double given_var);
     // record
     Index (*record_tick)(Index n, In signal, Out meter, Out meter_carry, Out low, Out high,
                          Out total, Index bucket_fill, Index bucket_ticks, Index kept,
@@ -133,9 +153,12 @@ struct KernelTable {
                                Out current_a, Out voltage_v, Out soc, Index* limited);
     void (*control_run)(Index ticks, const ControlParams& p, ControlState& s, Out ring, In load_w,
                         double slow_soc, double fast_soc, Out target_w, Out slow_w, Out fast_w);
-    void (*grid_run)(Index ticks, const GridParams& p, GridState& s, const GridEvent* event,
-                     double dt_s, In bus_w, In load_var, Out power_w, Out reactive_var,
-                     Out voltage_pu, Out frequency_hz, Out rocof_hz_per_s, Out unserved_w);
+    void (*grid_run)(Index ticks, const GridParams& p, GridState& s, const TapChangerParams& tap,
+                     TapChangerState& tap_state, const CapacitorBankParams& bank,
+                     CapacitorBankState& bank_state, const GridEvent* event, double dt_s, In load_w,
+                     In load_var, Out power_w, Out reactive_var, Out voltage_pu, Out bus_voltage_pu,
+                     Out frequency_hz, Out rocof_hz_per_s, Out unserved_w, Out loss_w,
+                     Out response_w, Out nose_loading_pu, Index* tap_position, Index* bank_steps);
     // distribution
     TransformerFlow (*transformer_step)(const NodeParams& p, const GridParams& z, double source_pu,
                                         double power_w, double reactive_var);

@@ -15,13 +15,15 @@ struct SiteParams {
     std::int64_t seed;  // [1] Seed of the counter-based random generator (Philox4x32-10).
     double power_round_w;  // [W] 1.5 * 2^52 * power quantum: adding and subtracting it rounds a lane power to the quantum, so that sums over lanes are exact in any order.
     double energy_round_j;  // [J] The same for lane energies.
+    std::int64_t forming;  // [1] 1 where a storage unit forms the grid.
 };
 static_assert(std::is_standard_layout_v<SiteParams> && std::is_trivially_copyable_v<SiteParams>);
 static_assert(offsetof(SiteParams, tick_s) == 0);
 static_assert(offsetof(SiteParams, seed) == 8);
 static_assert(offsetof(SiteParams, power_round_w) == 16);
 static_assert(offsetof(SiteParams, energy_round_j) == 24);
-static_assert(sizeof(SiteParams) == 32);
+static_assert(offsetof(SiteParams, forming) == 32);
+static_assert(sizeof(SiteParams) == 40);
 
 // One job: synchronous training by phases, or replay of a measured power trace. Every rack population that names the job swings with it, in phase.
 struct JobParams {
@@ -356,6 +358,48 @@ static_assert(offsetof(ConverterState, overload_spent) == 80);
 static_assert(offsetof(ConverterState, curbed) == 88);
 static_assert(offsetof(ConverterState, limited) == 96);
 static_assert(sizeof(ConverterState) == 104);
+
+// Grid-forming control at RMS level: a voltage behind a virtual impedance, its frequency by a droop with a filter (equal to a virtual inertia H = power_filter / (2 droop)). The lag and ramp of the converter do not apply; its rating and current limit do.
+struct FormingParams {
+    double voltage_setpoint_pu;  // [pu] Voltage behind the impedance.
+    std::int64_t present;  // [1] 1 where the unit forms the grid.
+    double conductance_pu;  // [pu] Real part of the virtual admittance, on the base of the site.
+    double susceptance_pu;  // [pu] Imaginary part, below 0 for a reactance.
+    double droop_per_w;  // [1/W] Droop per watt.
+    double decay;  // [1] exp(-dt/power_filter).
+    double weight;  // [1] Share of the unit in the rating of all forming units.
+};
+static_assert(std::is_standard_layout_v<FormingParams> && std::is_trivially_copyable_v<FormingParams>);
+static_assert(offsetof(FormingParams, voltage_setpoint_pu) == 0);
+static_assert(offsetof(FormingParams, present) == 8);
+static_assert(offsetof(FormingParams, conductance_pu) == 16);
+static_assert(offsetof(FormingParams, susceptance_pu) == 24);
+static_assert(offsetof(FormingParams, droop_per_w) == 32);
+static_assert(offsetof(FormingParams, decay) == 40);
+static_assert(offsetof(FormingParams, weight) == 48);
+static_assert(sizeof(FormingParams) == 56);
+
+// State of FormingParams.
+struct FormingState {
+    double deviation_pu;  // [pu] Frequency of the unit over nominal, less 1.
+    double cosine;  // [1] Angle against the grid (in an island: against the island): cosine.
+    double sine;  // [1] Its sine.
+    double share;  // [1] Share of the virtual admittance that is left by the limits of the cells.
+    std::int64_t fixed;  // [1] 1 where the current limit holds the unit in this tick.
+    double set_w;  // [W] Power at which the frequency is nominal.
+    double wanted_w;  // [W] Active power that the network takes from the unit.
+    double wanted_var;  // [var] Reactive power that the network takes from it.
+};
+static_assert(std::is_standard_layout_v<FormingState> && std::is_trivially_copyable_v<FormingState>);
+static_assert(offsetof(FormingState, deviation_pu) == 0);
+static_assert(offsetof(FormingState, cosine) == 8);
+static_assert(offsetof(FormingState, sine) == 16);
+static_assert(offsetof(FormingState, share) == 24);
+static_assert(offsetof(FormingState, fixed) == 32);
+static_assert(offsetof(FormingState, set_w) == 40);
+static_assert(offsetof(FormingState, wanted_w) == 48);
+static_assert(offsetof(FormingState, wanted_var) == 56);
+static_assert(sizeof(FormingState) == 64);
 
 // Cells in series and parallel as an equivalent circuit with hysteresis, heat and limits.
 struct BatteryParams {
@@ -699,19 +743,25 @@ static_assert(offsetof(ControlState, average_fill) == 48);
 static_assert(offsetof(ControlState, average_head) == 56);
 static_assert(sizeof(ControlState) == 64);
 
-// The grid behind the POI as a Thevenin source, and its frequency.
+// The grid behind the POI as a Thevenin source, the way from the POI to the site bus, and the frequency.
 struct GridParams {
     double nominal_frequency_hz;  // [Hz] Nominal frequency.
     double source_voltage_pu;  // [pu] Voltage behind the source impedance.
+    double load_current_share;  // [1] Share of the site's active power that is constant current: proportional to the voltage of the site bus. What is neither constant current nor constant impedance is constant power, as power supplies are.
+    double load_impedance_share;  // [1] Share that is constant impedance: proportional to the square of the voltage.
+    double reactive_current_share;  // [1] Share of the site's reactive power that is constant current.
+    double reactive_impedance_share;  // [1] Share of the site's reactive power that is constant impedance.
     std::int64_t frequency_model;  // [1] Constant frequency, or swing equation with a first-order governor. (0 fixed, 1 swing)
     double base_va;  // [VA] Base of pu at the POI.
     double per_base;  // [1/VA] 1/base_va.
     double resistance_pu;  // [pu] Source resistance.
     double reactance_pu;  // [pu] Source reactance.
-    double impedance_squared;  // [pu] Squared magnitude of the source impedance.
+    double cable_resistance_pu;  // [pu] Resistance from the POI to the transformers.
+    double cable_reactance_pu;  // [pu] Reactance from the POI to the transformers.
+    double transformer_resistance_pu;  // [pu] Resistance of the transformers, on the side of the site bus.
+    double transformer_reactance_pu;  // [pu] Reactance of the transformers, on the side of the site bus.
     double reactive_per_watt;  // [1] tan(acos(power_factor)).
     double transformer_loss_0_w;  // [W] No-load loss.
-    double transformer_loss_2_per_w;  // [1/W] Load loss per square watt.
     double reference_core_w;  // [W] reference_power_w, or the expected mean; NaN for the load of the first tick.
     double per_system;  // [1/W] 1/system_power_w.
     double swing_ff;  // [1] Exact discrete swing: frequency from frequency.
@@ -725,25 +775,31 @@ struct GridParams {
 static_assert(std::is_standard_layout_v<GridParams> && std::is_trivially_copyable_v<GridParams>);
 static_assert(offsetof(GridParams, nominal_frequency_hz) == 0);
 static_assert(offsetof(GridParams, source_voltage_pu) == 8);
-static_assert(offsetof(GridParams, frequency_model) == 16);
-static_assert(offsetof(GridParams, base_va) == 24);
-static_assert(offsetof(GridParams, per_base) == 32);
-static_assert(offsetof(GridParams, resistance_pu) == 40);
-static_assert(offsetof(GridParams, reactance_pu) == 48);
-static_assert(offsetof(GridParams, impedance_squared) == 56);
-static_assert(offsetof(GridParams, reactive_per_watt) == 64);
-static_assert(offsetof(GridParams, transformer_loss_0_w) == 72);
-static_assert(offsetof(GridParams, transformer_loss_2_per_w) == 80);
-static_assert(offsetof(GridParams, reference_core_w) == 88);
-static_assert(offsetof(GridParams, per_system) == 96);
-static_assert(offsetof(GridParams, swing_ff) == 104);
-static_assert(offsetof(GridParams, swing_fm) == 112);
-static_assert(offsetof(GridParams, swing_fp) == 120);
-static_assert(offsetof(GridParams, swing_mf) == 128);
-static_assert(offsetof(GridParams, swing_mm) == 136);
-static_assert(offsetof(GridParams, swing_mp) == 144);
-static_assert(offsetof(GridParams, events) == 152);
-static_assert(sizeof(GridParams) == 160);
+static_assert(offsetof(GridParams, load_current_share) == 16);
+static_assert(offsetof(GridParams, load_impedance_share) == 24);
+static_assert(offsetof(GridParams, reactive_current_share) == 32);
+static_assert(offsetof(GridParams, reactive_impedance_share) == 40);
+static_assert(offsetof(GridParams, frequency_model) == 48);
+static_assert(offsetof(GridParams, base_va) == 56);
+static_assert(offsetof(GridParams, per_base) == 64);
+static_assert(offsetof(GridParams, resistance_pu) == 72);
+static_assert(offsetof(GridParams, reactance_pu) == 80);
+static_assert(offsetof(GridParams, cable_resistance_pu) == 88);
+static_assert(offsetof(GridParams, cable_reactance_pu) == 96);
+static_assert(offsetof(GridParams, transformer_resistance_pu) == 104);
+static_assert(offsetof(GridParams, transformer_reactance_pu) == 112);
+static_assert(offsetof(GridParams, reactive_per_watt) == 120);
+static_assert(offsetof(GridParams, transformer_loss_0_w) == 128);
+static_assert(offsetof(GridParams, reference_core_w) == 136);
+static_assert(offsetof(GridParams, per_system) == 144);
+static_assert(offsetof(GridParams, swing_ff) == 152);
+static_assert(offsetof(GridParams, swing_fm) == 160);
+static_assert(offsetof(GridParams, swing_fp) == 168);
+static_assert(offsetof(GridParams, swing_mf) == 176);
+static_assert(offsetof(GridParams, swing_mm) == 184);
+static_assert(offsetof(GridParams, swing_mp) == 192);
+static_assert(offsetof(GridParams, events) == 200);
+static_assert(sizeof(GridParams) == 208);
 
 // State of GridParams.
 struct GridState {
@@ -751,10 +807,16 @@ struct GridState {
     double reference_w;  // [W] Load for which the area was balanced at the start.
     double frequency_pu;  // [pu] Frequency deviation of the swing equation.
     double mechanical_pu;  // [pu] Governor's mechanical power, deviation.
-    double voltage_pu;  // [pu] Voltage at the POI, start of the next tick.
+    double voltage_pu;  // [pu] Voltage at the POI.
+    double bus_voltage_pu;  // [pu] Voltage of the site bus; 1 before the first tick.
+    double nose_loading_pu;  // [pu] Load over that at the nose of the PV curve, at this power factor and as constant power: 1 at the nose.
+    double response_w;  // [W] Change of the load by the voltage of the site bus.
     double frequency_hz;  // [Hz] Frequency at the POI.
     std::int64_t collapsed;  // [1] 1 while the load has no voltage solution.
     double event_voltage_pu;  // [pu] Factor on the source voltage from events under way.
+    double event_impedance;  // [1] Factor on the source impedance from events under way.
+    std::int64_t event_open;  // [1] 1 while an event holds the POI breaker open.
+    double phase_jump_rad;  // [rad] Jump of the source's angle at the start of this tick.
     double event_frequency_hz;  // [Hz] Frequency offset from events under way.
     std::int64_t next_change_tick;  // [tick] Tick at which the set of events under way changes.
 };
@@ -764,26 +826,190 @@ static_assert(offsetof(GridState, reference_w) == 8);
 static_assert(offsetof(GridState, frequency_pu) == 16);
 static_assert(offsetof(GridState, mechanical_pu) == 24);
 static_assert(offsetof(GridState, voltage_pu) == 32);
-static_assert(offsetof(GridState, frequency_hz) == 40);
-static_assert(offsetof(GridState, collapsed) == 48);
-static_assert(offsetof(GridState, event_voltage_pu) == 56);
-static_assert(offsetof(GridState, event_frequency_hz) == 64);
-static_assert(offsetof(GridState, next_change_tick) == 72);
-static_assert(sizeof(GridState) == 80);
+static_assert(offsetof(GridState, bus_voltage_pu) == 40);
+static_assert(offsetof(GridState, nose_loading_pu) == 48);
+static_assert(offsetof(GridState, response_w) == 56);
+static_assert(offsetof(GridState, frequency_hz) == 64);
+static_assert(offsetof(GridState, collapsed) == 72);
+static_assert(offsetof(GridState, event_voltage_pu) == 80);
+static_assert(offsetof(GridState, event_impedance) == 88);
+static_assert(offsetof(GridState, event_open) == 96);
+static_assert(offsetof(GridState, phase_jump_rad) == 104);
+static_assert(offsetof(GridState, event_frequency_hz) == 112);
+static_assert(offsetof(GridState, next_change_tick) == 120);
+static_assert(sizeof(GridState) == 128);
 
-// One row of the event table: between start and stop the source voltage is multiplied and the frequency offset. Events that overlap multiply and add.
+// One row of the event table. Between start and stop the voltage of the source is multiplied (sag, swell, interruption), its frequency offset, its angle shifted and its impedance multiplied (loss of a feeder). Events that overlap multiply and add. A row may repeat (reclosing).
 struct GridEvent {
-    double voltage_pu;  // [pu] Factor on the source voltage.
+    double voltage_pu;  // [pu] Factor on the source voltage; 0 is an interruption.
     double frequency_offset_hz;  // [Hz] Offset of the frequency.
+    double impedance_factor;  // [1] Factor on the source impedance: 2 for the loss of one of two like feeders.
+    std::int64_t opens_breaker;  // [1] Whether the POI breaker is opened for the duration: intentional islanding, loss of the only feeder. Needs [grid.island].
+    std::int64_t row;  // [1] Row of the table that it comes from.
     std::int64_t start_tick;  // [tick] First tick.
     std::int64_t stop_tick;  // [tick] First tick after.
+    std::int64_t end_tick;  // [tick] First tick after the offset has gone.
+    double ramp_per_tick;  // [1/tick] Share of the offset that comes or goes in a tick.
+    double phase_jump_rad;  // [rad] Jump of the angle.
 };
 static_assert(std::is_standard_layout_v<GridEvent> && std::is_trivially_copyable_v<GridEvent>);
 static_assert(offsetof(GridEvent, voltage_pu) == 0);
 static_assert(offsetof(GridEvent, frequency_offset_hz) == 8);
-static_assert(offsetof(GridEvent, start_tick) == 16);
-static_assert(offsetof(GridEvent, stop_tick) == 24);
-static_assert(sizeof(GridEvent) == 32);
+static_assert(offsetof(GridEvent, impedance_factor) == 16);
+static_assert(offsetof(GridEvent, opens_breaker) == 24);
+static_assert(offsetof(GridEvent, row) == 32);
+static_assert(offsetof(GridEvent, start_tick) == 40);
+static_assert(offsetof(GridEvent, stop_tick) == 48);
+static_assert(offsetof(GridEvent, end_tick) == 56);
+static_assert(offsetof(GridEvent, ramp_per_tick) == 64);
+static_assert(offsetof(GridEvent, phase_jump_rad) == 72);
+static_assert(sizeof(GridEvent) == 80);
+
+// On-load tap changer: holds the voltage of the site bus by the ratio of the POI transformers, in steps, after a delay.
+struct TapChangerParams {
+    double step_pu;  // [pu] Voltage of one step.
+    std::int64_t lowest;  // [1] Lowest position; 0 is the nominal ratio.
+    std::int64_t highest;  // [1] Highest position: raises the site bus most.
+    double target_pu;  // [pu] Voltage of the site bus that is held.
+    double deadband_pu;  // [pu] Deviation that is let be; wider than half a step, or it hunts.
+    std::int64_t present;  // [1] 1 where there is one.
+    std::int64_t delay_tick;  // [tick] Delay of the first step.
+    std::int64_t interval_tick;  // [tick] Time between further steps, at least one tick.
+};
+static_assert(std::is_standard_layout_v<TapChangerParams> && std::is_trivially_copyable_v<TapChangerParams>);
+static_assert(offsetof(TapChangerParams, step_pu) == 0);
+static_assert(offsetof(TapChangerParams, lowest) == 8);
+static_assert(offsetof(TapChangerParams, highest) == 16);
+static_assert(offsetof(TapChangerParams, target_pu) == 24);
+static_assert(offsetof(TapChangerParams, deadband_pu) == 32);
+static_assert(offsetof(TapChangerParams, present) == 40);
+static_assert(offsetof(TapChangerParams, delay_tick) == 48);
+static_assert(offsetof(TapChangerParams, interval_tick) == 56);
+static_assert(sizeof(TapChangerParams) == 64);
+
+// State of TapChangerParams.
+struct TapChangerState {
+    std::int64_t position;  // [1] Position.
+    double ratio;  // [1] Ratio of the transformers: 1 + position * step.
+    std::int64_t waited_tick;  // [tick] Ticks for which the voltage has been outside.
+    std::int64_t wait_tick;  // [tick] Ticks to wait for.
+};
+static_assert(std::is_standard_layout_v<TapChangerState> && std::is_trivially_copyable_v<TapChangerState>);
+static_assert(offsetof(TapChangerState, position) == 0);
+static_assert(offsetof(TapChangerState, ratio) == 8);
+static_assert(offsetof(TapChangerState, waited_tick) == 16);
+static_assert(offsetof(TapChangerState, wait_tick) == 24);
+static_assert(sizeof(TapChangerState) == 32);
+
+// Shunt capacitors at the site bus in equal steps, switched by its voltage.
+struct CapacitorBankParams {
+    std::int64_t steps;  // [1] Steps.
+    std::int64_t initial;  // [1] Steps that are in at the start.
+    double in_below_pu;  // [pu] Voltage of the site bus below which a step is put in; 0: never.
+    double out_above_pu;  // [pu] Voltage above which one is taken out.
+    std::int64_t present;  // [1] 1 where there is one.
+    double step_pu;  // [pu] Susceptance of one step.
+    std::int64_t delay_tick;  // [tick] Delay, at least one tick.
+};
+static_assert(std::is_standard_layout_v<CapacitorBankParams> && std::is_trivially_copyable_v<CapacitorBankParams>);
+static_assert(offsetof(CapacitorBankParams, steps) == 0);
+static_assert(offsetof(CapacitorBankParams, initial) == 8);
+static_assert(offsetof(CapacitorBankParams, in_below_pu) == 16);
+static_assert(offsetof(CapacitorBankParams, out_above_pu) == 24);
+static_assert(offsetof(CapacitorBankParams, present) == 32);
+static_assert(offsetof(CapacitorBankParams, step_pu) == 40);
+static_assert(offsetof(CapacitorBankParams, delay_tick) == 48);
+static_assert(sizeof(CapacitorBankParams) == 56);
+
+// State of CapacitorBankParams.
+struct CapacitorBankState {
+    std::int64_t in_use;  // [1] Steps that are in.
+    std::int64_t waited_tick;  // [tick] Ticks for which the voltage has been outside.
+};
+static_assert(std::is_standard_layout_v<CapacitorBankState> && std::is_trivially_copyable_v<CapacitorBankState>);
+static_assert(offsetof(CapacitorBankState, in_use) == 0);
+static_assert(offsetof(CapacitorBankState, waited_tick) == 8);
+static_assert(sizeof(CapacitorBankState) == 16);
+
+// When the site separates from the grid, how it runs without it, and how it comes back. Units with [storage.<unit>.forming] hold the bus; without any, separation is a blackout.
+struct IslandParams {
+    double separate_below_pu;  // [pu] Voltage at the POI below which the breaker opens; 0: only events open it. Assumed default.
+    double return_low_pu;  // [pu] Lowest voltage of the grid for a return.
+    double return_high_pu;  // [pu] Highest voltage of the grid for a return.
+    double return_band_hz;  // [Hz] Largest deviation of the grid's frequency from nominal for a return.
+    double sync_voltage_pu;  // [pu] Largest voltage difference when it closes.
+    double sync_slip_hz;  // [Hz] Slip that the island holds against the grid while it waits to close; below the largest allowed, 0.1 Hz.
+    std::int64_t black_start;  // [1] Whether forming units start the dark bus.
+    std::int64_t present;  // [1] 1 where the site can separate.
+    std::int64_t separate_tick;  // [tick] Ticks below the voltage.
+    std::int64_t return_tick;  // [tick] Ticks within voltage and frequency.
+    std::int64_t blackout_tick;  // [tick] Ticks of shortage.
+    std::int64_t black_start_tick;  // [tick] Ticks in the dark.
+    double energise_per_tick;  // [1] Rise of the voltage in a tick.
+    std::int64_t pickup_tick;  // [tick] Ticks before each step.
+    std::int64_t pickup_steps;  // [1] Steps of a restoration.
+    double pickup[8];  // [1] Share after each.
+    double sync_cosine;  // [1] Cosine of the largest angle.
+    double restore_decay;  // [1] exp(-dt/restore).
+    double turn_per_hz;  // [rad/Hz] 2 pi dt.
+};
+static_assert(std::is_standard_layout_v<IslandParams> && std::is_trivially_copyable_v<IslandParams>);
+static_assert(offsetof(IslandParams, separate_below_pu) == 0);
+static_assert(offsetof(IslandParams, return_low_pu) == 8);
+static_assert(offsetof(IslandParams, return_high_pu) == 16);
+static_assert(offsetof(IslandParams, return_band_hz) == 24);
+static_assert(offsetof(IslandParams, sync_voltage_pu) == 32);
+static_assert(offsetof(IslandParams, sync_slip_hz) == 40);
+static_assert(offsetof(IslandParams, black_start) == 48);
+static_assert(offsetof(IslandParams, present) == 56);
+static_assert(offsetof(IslandParams, separate_tick) == 64);
+static_assert(offsetof(IslandParams, return_tick) == 72);
+static_assert(offsetof(IslandParams, blackout_tick) == 80);
+static_assert(offsetof(IslandParams, black_start_tick) == 88);
+static_assert(offsetof(IslandParams, energise_per_tick) == 96);
+static_assert(offsetof(IslandParams, pickup_tick) == 104);
+static_assert(offsetof(IslandParams, pickup_steps) == 112);
+static_assert(offsetof(IslandParams, pickup) == 120);
+static_assert(offsetof(IslandParams, sync_cosine) == 184);
+static_assert(offsetof(IslandParams, restore_decay) == 192);
+static_assert(offsetof(IslandParams, turn_per_hz) == 200);
+static_assert(sizeof(IslandParams) == 208);
+
+// State of IslandParams.
+struct IslandState {
+    std::int64_t mode;  // [1] 0 connected, 1 islanded, 2 dark.
+    std::int64_t waited_tick;  // [tick] Ticks for which the reason to leave the mode has lasted.
+    std::int64_t short_tick;  // [tick] Ticks of shortage.
+    std::int64_t dark_tick;  // [tick] Ticks in the dark.
+    double energised;  // [1] Voltage of forming units, share of nominal.
+    double lift_pu;  // [pu] What secondary control adds to the voltage of forming units.
+    std::int64_t step;  // [1] Steps of the restoration done; pickup_steps when it is not under way.
+    std::int64_t step_tick;  // [tick] Ticks since the last step.
+    double connected;  // [1] Share of the load that is connected.
+    std::int64_t restoring;  // [1] 1 during a black start.
+    double short_of_w;  // [W] Power that the island lacked in the tick before.
+    double frequency_hz;  // [Hz] Frequency of the site bus; 0 while it is dark.
+    double cosine;  // [1] Angle of the island against the grid: cosine.
+    double sine;  // [1] Its sine.
+    std::int64_t syncing;  // [1] 1 while the island waits to close the breaker.
+};
+static_assert(std::is_standard_layout_v<IslandState> && std::is_trivially_copyable_v<IslandState>);
+static_assert(offsetof(IslandState, mode) == 0);
+static_assert(offsetof(IslandState, waited_tick) == 8);
+static_assert(offsetof(IslandState, short_tick) == 16);
+static_assert(offsetof(IslandState, dark_tick) == 24);
+static_assert(offsetof(IslandState, energised) == 32);
+static_assert(offsetof(IslandState, lift_pu) == 40);
+static_assert(offsetof(IslandState, step) == 48);
+static_assert(offsetof(IslandState, step_tick) == 56);
+static_assert(offsetof(IslandState, connected) == 64);
+static_assert(offsetof(IslandState, restoring) == 72);
+static_assert(offsetof(IslandState, short_of_w) == 80);
+static_assert(offsetof(IslandState, frequency_hz) == 88);
+static_assert(offsetof(IslandState, cosine) == 96);
+static_assert(offsetof(IslandState, sine) == 104);
+static_assert(offsetof(IslandState, syncing) == 112);
+static_assert(sizeof(IslandState) == 120);
 
 // Envelopes (min, mean, max) of every signal at one or more decimations, full rate for chosen signals and around events; memory is bounded, files grow while the run runs.
 struct RecordParams {
@@ -912,6 +1138,7 @@ inline constexpr ParamField param_field_table[] = {
     {"SiteParams", "seed", offsetof(SiteParams, seed), 'i', 1},
     {"SiteParams", "power_round_w", offsetof(SiteParams, power_round_w), 'f', 1},
     {"SiteParams", "energy_round_j", offsetof(SiteParams, energy_round_j), 'f', 1},
+    {"SiteParams", "forming", offsetof(SiteParams, forming), 'i', 1},
     {"JobParams", "kind", offsetof(JobParams, kind), 'i', 1},
     {"JobParams", "compute_pu", offsetof(JobParams, compute_pu), 'f', 1},
     {"JobParams", "communication_pu", offsetof(JobParams, communication_pu), 'f', 1},
@@ -1046,6 +1273,21 @@ inline constexpr ParamField param_field_table[] = {
     {"ConverterState", "overload_spent", offsetof(ConverterState, overload_spent), 'i', 1},
     {"ConverterState", "curbed", offsetof(ConverterState, curbed), 'i', 1},
     {"ConverterState", "limited", offsetof(ConverterState, limited), 'i', 1},
+    {"FormingParams", "voltage_setpoint_pu", offsetof(FormingParams, voltage_setpoint_pu), 'f', 1},
+    {"FormingParams", "present", offsetof(FormingParams, present), 'i', 1},
+    {"FormingParams", "conductance_pu", offsetof(FormingParams, conductance_pu), 'f', 1},
+    {"FormingParams", "susceptance_pu", offsetof(FormingParams, susceptance_pu), 'f', 1},
+    {"FormingParams", "droop_per_w", offsetof(FormingParams, droop_per_w), 'f', 1},
+    {"FormingParams", "decay", offsetof(FormingParams, decay), 'f', 1},
+    {"FormingParams", "weight", offsetof(FormingParams, weight), 'f', 1},
+    {"FormingState", "deviation_pu", offsetof(FormingState, deviation_pu), 'f', 1},
+    {"FormingState", "cosine", offsetof(FormingState, cosine), 'f', 1},
+    {"FormingState", "sine", offsetof(FormingState, sine), 'f', 1},
+    {"FormingState", "share", offsetof(FormingState, share), 'f', 1},
+    {"FormingState", "fixed", offsetof(FormingState, fixed), 'i', 1},
+    {"FormingState", "set_w", offsetof(FormingState, set_w), 'f', 1},
+    {"FormingState", "wanted_w", offsetof(FormingState, wanted_w), 'f', 1},
+    {"FormingState", "wanted_var", offsetof(FormingState, wanted_var), 'f', 1},
     {"BatteryParams", "soc_min", offsetof(BatteryParams, soc_min), 'f', 1},
     {"BatteryParams", "soc_max", offsetof(BatteryParams, soc_max), 'f', 1},
     {"BatteryParams", "dt_s", offsetof(BatteryParams, dt_s), 'f', 1},
@@ -1186,15 +1428,21 @@ inline constexpr ParamField param_field_table[] = {
     {"ControlState", "average_head", offsetof(ControlState, average_head), 'i', 1},
     {"GridParams", "nominal_frequency_hz", offsetof(GridParams, nominal_frequency_hz), 'f', 1},
     {"GridParams", "source_voltage_pu", offsetof(GridParams, source_voltage_pu), 'f', 1},
+    {"GridParams", "load_current_share", offsetof(GridParams, load_current_share), 'f', 1},
+    {"GridParams", "load_impedance_share", offsetof(GridParams, load_impedance_share), 'f', 1},
+    {"GridParams", "reactive_current_share", offsetof(GridParams, reactive_current_share), 'f', 1},
+    {"GridParams", "reactive_impedance_share", offsetof(GridParams, reactive_impedance_share), 'f', 1},
     {"GridParams", "frequency_model", offsetof(GridParams, frequency_model), 'i', 1},
     {"GridParams", "base_va", offsetof(GridParams, base_va), 'f', 1},
     {"GridParams", "per_base", offsetof(GridParams, per_base), 'f', 1},
     {"GridParams", "resistance_pu", offsetof(GridParams, resistance_pu), 'f', 1},
     {"GridParams", "reactance_pu", offsetof(GridParams, reactance_pu), 'f', 1},
-    {"GridParams", "impedance_squared", offsetof(GridParams, impedance_squared), 'f', 1},
+    {"GridParams", "cable_resistance_pu", offsetof(GridParams, cable_resistance_pu), 'f', 1},
+    {"GridParams", "cable_reactance_pu", offsetof(GridParams, cable_reactance_pu), 'f', 1},
+    {"GridParams", "transformer_resistance_pu", offsetof(GridParams, transformer_resistance_pu), 'f', 1},
+    {"GridParams", "transformer_reactance_pu", offsetof(GridParams, transformer_reactance_pu), 'f', 1},
     {"GridParams", "reactive_per_watt", offsetof(GridParams, reactive_per_watt), 'f', 1},
     {"GridParams", "transformer_loss_0_w", offsetof(GridParams, transformer_loss_0_w), 'f', 1},
-    {"GridParams", "transformer_loss_2_per_w", offsetof(GridParams, transformer_loss_2_per_w), 'f', 1},
     {"GridParams", "reference_core_w", offsetof(GridParams, reference_core_w), 'f', 1},
     {"GridParams", "per_system", offsetof(GridParams, per_system), 'f', 1},
     {"GridParams", "swing_ff", offsetof(GridParams, swing_ff), 'f', 1},
@@ -1209,15 +1457,82 @@ inline constexpr ParamField param_field_table[] = {
     {"GridState", "frequency_pu", offsetof(GridState, frequency_pu), 'f', 1},
     {"GridState", "mechanical_pu", offsetof(GridState, mechanical_pu), 'f', 1},
     {"GridState", "voltage_pu", offsetof(GridState, voltage_pu), 'f', 1},
+    {"GridState", "bus_voltage_pu", offsetof(GridState, bus_voltage_pu), 'f', 1},
+    {"GridState", "nose_loading_pu", offsetof(GridState, nose_loading_pu), 'f', 1},
+    {"GridState", "response_w", offsetof(GridState, response_w), 'f', 1},
     {"GridState", "frequency_hz", offsetof(GridState, frequency_hz), 'f', 1},
     {"GridState", "collapsed", offsetof(GridState, collapsed), 'i', 1},
     {"GridState", "event_voltage_pu", offsetof(GridState, event_voltage_pu), 'f', 1},
+    {"GridState", "event_impedance", offsetof(GridState, event_impedance), 'f', 1},
+    {"GridState", "event_open", offsetof(GridState, event_open), 'i', 1},
+    {"GridState", "phase_jump_rad", offsetof(GridState, phase_jump_rad), 'f', 1},
     {"GridState", "event_frequency_hz", offsetof(GridState, event_frequency_hz), 'f', 1},
     {"GridState", "next_change_tick", offsetof(GridState, next_change_tick), 'i', 1},
     {"GridEvent", "voltage_pu", offsetof(GridEvent, voltage_pu), 'f', 1},
     {"GridEvent", "frequency_offset_hz", offsetof(GridEvent, frequency_offset_hz), 'f', 1},
+    {"GridEvent", "impedance_factor", offsetof(GridEvent, impedance_factor), 'f', 1},
+    {"GridEvent", "opens_breaker", offsetof(GridEvent, opens_breaker), 'i', 1},
+    {"GridEvent", "row", offsetof(GridEvent, row), 'i', 1},
     {"GridEvent", "start_tick", offsetof(GridEvent, start_tick), 'i', 1},
     {"GridEvent", "stop_tick", offsetof(GridEvent, stop_tick), 'i', 1},
+    {"GridEvent", "end_tick", offsetof(GridEvent, end_tick), 'i', 1},
+    {"GridEvent", "ramp_per_tick", offsetof(GridEvent, ramp_per_tick), 'f', 1},
+    {"GridEvent", "phase_jump_rad", offsetof(GridEvent, phase_jump_rad), 'f', 1},
+    {"TapChangerParams", "step_pu", offsetof(TapChangerParams, step_pu), 'f', 1},
+    {"TapChangerParams", "lowest", offsetof(TapChangerParams, lowest), 'i', 1},
+    {"TapChangerParams", "highest", offsetof(TapChangerParams, highest), 'i', 1},
+    {"TapChangerParams", "target_pu", offsetof(TapChangerParams, target_pu), 'f', 1},
+    {"TapChangerParams", "deadband_pu", offsetof(TapChangerParams, deadband_pu), 'f', 1},
+    {"TapChangerParams", "present", offsetof(TapChangerParams, present), 'i', 1},
+    {"TapChangerParams", "delay_tick", offsetof(TapChangerParams, delay_tick), 'i', 1},
+    {"TapChangerParams", "interval_tick", offsetof(TapChangerParams, interval_tick), 'i', 1},
+    {"TapChangerState", "position", offsetof(TapChangerState, position), 'i', 1},
+    {"TapChangerState", "ratio", offsetof(TapChangerState, ratio), 'f', 1},
+    {"TapChangerState", "waited_tick", offsetof(TapChangerState, waited_tick), 'i', 1},
+    {"TapChangerState", "wait_tick", offsetof(TapChangerState, wait_tick), 'i', 1},
+    {"CapacitorBankParams", "steps", offsetof(CapacitorBankParams, steps), 'i', 1},
+    {"CapacitorBankParams", "initial", offsetof(CapacitorBankParams, initial), 'i', 1},
+    {"CapacitorBankParams", "in_below_pu", offsetof(CapacitorBankParams, in_below_pu), 'f', 1},
+    {"CapacitorBankParams", "out_above_pu", offsetof(CapacitorBankParams, out_above_pu), 'f', 1},
+    {"CapacitorBankParams", "present", offsetof(CapacitorBankParams, present), 'i', 1},
+    {"CapacitorBankParams", "step_pu", offsetof(CapacitorBankParams, step_pu), 'f', 1},
+    {"CapacitorBankParams", "delay_tick", offsetof(CapacitorBankParams, delay_tick), 'i', 1},
+    {"CapacitorBankState", "in_use", offsetof(CapacitorBankState, in_use), 'i', 1},
+    {"CapacitorBankState", "waited_tick", offsetof(CapacitorBankState, waited_tick), 'i', 1},
+    {"IslandParams", "separate_below_pu", offsetof(IslandParams, separate_below_pu), 'f', 1},
+    {"IslandParams", "return_low_pu", offsetof(IslandParams, return_low_pu), 'f', 1},
+    {"IslandParams", "return_high_pu", offsetof(IslandParams, return_high_pu), 'f', 1},
+    {"IslandParams", "return_band_hz", offsetof(IslandParams, return_band_hz), 'f', 1},
+    {"IslandParams", "sync_voltage_pu", offsetof(IslandParams, sync_voltage_pu), 'f', 1},
+    {"IslandParams", "sync_slip_hz", offsetof(IslandParams, sync_slip_hz), 'f', 1},
+    {"IslandParams", "black_start", offsetof(IslandParams, black_start), 'i', 1},
+    {"IslandParams", "present", offsetof(IslandParams, present), 'i', 1},
+    {"IslandParams", "separate_tick", offsetof(IslandParams, separate_tick), 'i', 1},
+    {"IslandParams", "return_tick", offsetof(IslandParams, return_tick), 'i', 1},
+    {"IslandParams", "blackout_tick", offsetof(IslandParams, blackout_tick), 'i', 1},
+    {"IslandParams", "black_start_tick", offsetof(IslandParams, black_start_tick), 'i', 1},
+    {"IslandParams", "energise_per_tick", offsetof(IslandParams, energise_per_tick), 'f', 1},
+    {"IslandParams", "pickup_tick", offsetof(IslandParams, pickup_tick), 'i', 1},
+    {"IslandParams", "pickup_steps", offsetof(IslandParams, pickup_steps), 'i', 1},
+    {"IslandParams", "pickup", offsetof(IslandParams, pickup), 'f', 8},
+    {"IslandParams", "sync_cosine", offsetof(IslandParams, sync_cosine), 'f', 1},
+    {"IslandParams", "restore_decay", offsetof(IslandParams, restore_decay), 'f', 1},
+    {"IslandParams", "turn_per_hz", offsetof(IslandParams, turn_per_hz), 'f', 1},
+    {"IslandState", "mode", offsetof(IslandState, mode), 'i', 1},
+    {"IslandState", "waited_tick", offsetof(IslandState, waited_tick), 'i', 1},
+    {"IslandState", "short_tick", offsetof(IslandState, short_tick), 'i', 1},
+    {"IslandState", "dark_tick", offsetof(IslandState, dark_tick), 'i', 1},
+    {"IslandState", "energised", offsetof(IslandState, energised), 'f', 1},
+    {"IslandState", "lift_pu", offsetof(IslandState, lift_pu), 'f', 1},
+    {"IslandState", "step", offsetof(IslandState, step), 'i', 1},
+    {"IslandState", "step_tick", offsetof(IslandState, step_tick), 'i', 1},
+    {"IslandState", "connected", offsetof(IslandState, connected), 'f', 1},
+    {"IslandState", "restoring", offsetof(IslandState, restoring), 'i', 1},
+    {"IslandState", "short_of_w", offsetof(IslandState, short_of_w), 'f', 1},
+    {"IslandState", "frequency_hz", offsetof(IslandState, frequency_hz), 'f', 1},
+    {"IslandState", "cosine", offsetof(IslandState, cosine), 'f', 1},
+    {"IslandState", "sine", offsetof(IslandState, sine), 'f', 1},
+    {"IslandState", "syncing", offsetof(IslandState, syncing), 'i', 1},
     {"RecordParams", "envelope_tick", offsetof(RecordParams, envelope_tick), 'i', 1},
 };
 inline constexpr std::size_t param_field_count = sizeof(param_field_table) / sizeof(ParamField);

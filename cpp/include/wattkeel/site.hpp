@@ -12,7 +12,7 @@ namespace wattkeel {
 
 // Widths of the blocks of the signal vector, in the order site, racks, nodes, generation, storage.
 // python/wattkeel/signals.py gives the names.
-inline constexpr std::int64_t site_signals = 12;
+inline constexpr std::int64_t site_signals = 16;
 inline constexpr std::int64_t rack_signals = 11;
 inline constexpr std::int64_t node_signals = 2;
 inline constexpr std::int64_t generation_signals = 1;
@@ -29,6 +29,12 @@ enum EventKind : std::int64_t {
     event_job_start = 5,
     event_job_stop = 6,
     event_cells_outside = 7,
+    event_island = 30,
+    event_blackout = 31,
+    event_black_start = 32,
+    event_load_pickup = 33,
+    event_tap_change = 34,
+    event_capacitor_switch = 35,
 };
 
 // A counted run of elements.
@@ -66,6 +72,14 @@ struct SiteView {
     Rows<const GridParams> grid;
     Rows<GridState> grid_state;
     Rows<const GridEvent> grid_event;
+    Rows<const TapChangerParams> tap_changer;
+    Rows<TapChangerState> tap_changer_state;
+    Rows<const CapacitorBankParams> capacitor_bank;
+    Rows<CapacitorBankState> capacitor_bank_state;
+    Rows<const IslandParams> island;
+    Rows<IslandState> island_state;
+    Rows<const FormingParams> forming;  // one per storage unit
+    Rows<FormingState> forming_state;
     Rows<const RecordParams> record;
     Rows<std::int64_t> clock;  // tick, fill of the envelope bucket
     Rows<double> lane;         // lane_rows x lanes

@@ -45,12 +45,13 @@ static inline double converter_lag(const ConverterParams& p, double power_w, dou
     return snap(wanted_w + (away > 0.0 ? left : -left), p.power_round_w);
 }
 
-static inline double converter_response(const ConverterParams& p, ConverterState& s, double* ring,
-                                        double voltage_pu) {
-    converter_heard(p, s, ring);
-    const double power = converter_lag(p, s.power_w, s.asked_w);
-    double var = s.asked_var + (s.reactive_power_var - s.asked_var) * p.decay;
-    var = snap(var, p.power_round_w);
+struct ConverterRoom {
+    double over;
+    double apparent_va;
+};
+
+static inline ConverterRoom converter_room(const ConverterParams& p, const ConverterState& s,
+                                           double voltage_pu) {
     double over = 1.0;
     if (p.overload_extra > 0.0 && s.overload_spent == 0) {
         const double left = (1.0 - s.overload_used) * p.overload_room;
@@ -58,7 +59,14 @@ static inline double converter_response(const ConverterParams& p, ConverterState
     }
     double part = p.current_limit_pu * voltage_pu;
     part = part < 1.0 ? part : 1.0;
-    const double room = p.limit_va * over * part;
+    return {over, p.limit_va * over * part};
+}
+
+static inline double converter_capability(const ConverterParams& p, ConverterState& s, double power,
+                                          double var, double voltage_pu) {
+    const ConverterRoom room_at = converter_room(p, s, voltage_pu);
+    const double over = room_at.over;
+    const double room = room_at.apparent_va;
     s.room_va = room;
     double most = p.limit_w * over;
     most = most < room ? most : room;
@@ -77,6 +85,14 @@ static inline double converter_response(const ConverterParams& p, ConverterState
     s.reactive_power_var = held_var;
     s.curbed = (held != power ? 1 : 0) + (held_var != var ? 2 : 0);
     return held;
+}
+
+static inline double converter_response(const ConverterParams& p, ConverterState& s, double* ring,
+                                        double voltage_pu) {
+    converter_heard(p, s, ring);
+    const double power = converter_lag(p, s.power_w, s.asked_w);
+    const double var = s.asked_var + (s.reactive_power_var - s.asked_var) * p.decay;
+    return converter_capability(p, s, power, snap(var, p.power_round_w), voltage_pu);
 }
 
 static inline double converter_settle(const ConverterParams& p, ConverterState& s, double power_w) {

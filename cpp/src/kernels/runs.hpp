@@ -241,19 +241,34 @@ static void control_run(Index ticks, const ControlParams& p, ControlState& s, do
     }
 }
 
-static void grid_run(Index ticks, const GridParams& p, GridState& s, const GridEvent* event,
-                     double dt_s, const double* bus_w, const double* load_var, double* power_w,
-                     double* reactive_var, double* voltage_pu, double* frequency_hz,
-                     double* rocof_hz_per_s, double* unserved_w) {
+static void grid_run(Index ticks, const GridParams& p, GridState& s, const TapChangerParams& tap,
+                     TapChangerState& tap_state, const CapacitorBankParams& bank,
+                     CapacitorBankState& bank_state, const GridEvent* event, double dt_s,
+                     const double* load_w, const double* load_var, double* power_w,
+                     double* reactive_var, double* voltage_pu, double* bus_voltage_pu,
+                     double* frequency_hz, double* rocof_hz_per_s, double* unserved_w,
+                     double* loss_w, double* response_w, double* nose_loading_pu,
+                     Index* tap_position, Index* bank_steps) {
     for (Index t = 0; t < ticks; ++t) {
+        s.phase_jump_rad = 0.0;
         if (t >= s.next_change_tick) grid_events(p, s, event, t);
-        const PoiFlow poi = grid_step(p, s, dt_s, bus_w[t], load_var[t]);
+        const double capacitor_pu = bank.step_pu * static_cast<double>(bank_state.in_use);
+        const PoiFlow poi = grid_step(p, s, dt_s, tap_state.ratio, capacitor_pu, load_w[t],
+                                      load_w[t], load_var[t], 0.0);
+        tap_position[t] = tap_state.position;
+        bank_steps[t] = bank_state.in_use;
+        tap_step(tap, tap_state, s.bus_voltage_pu);
+        capacitor_step(bank, bank_state, s.bus_voltage_pu);
         power_w[t] = poi.power_w;
         reactive_var[t] = poi.reactive_var;
         voltage_pu[t] = s.voltage_pu;
+        bus_voltage_pu[t] = s.bus_voltage_pu;
         frequency_hz[t] = s.frequency_hz;
         rocof_hz_per_s[t] = poi.rocof_hz_per_s;
         unserved_w[t] = poi.unserved_w;
+        loss_w[t] = poi.loss_w;
+        response_w[t] = s.response_w;
+        nose_loading_pu[t] = s.nose_loading_pu;
     }
 }
 

@@ -2,7 +2,7 @@
 // A transformer alone. Specification: prototype/transformer.py.
 #pragma once
 
-#include "grid.hpp"
+#include "network.hpp"
 #include "numeric.hpp"
 
 namespace wattkeel::WATTKEEL_ISA_NAMESPACE {
@@ -10,8 +10,9 @@ namespace wattkeel::WATTKEEL_ISA_NAMESPACE {
 static inline TransformerFlow transformer_step(const NodeParams& p, const GridParams& z,
                                                double source_pu, double power_w,
                                                double reactive_var) {
-    const PoiVoltage poi =
-        thevenin_voltage(z, source_pu, power_w * z.per_base, reactive_var * z.per_base);
+    const BusVoltage poi =
+        bus_voltage(source_pu, z.resistance_pu, z.reactance_pu, power_w * z.per_base, 0.0, 0.0,
+                    reactive_var * z.per_base, 0.0, 0.0, 1.0);
     const double power = poi.share * power_w;
     const double var = poi.share * reactive_var;
     const double square = power * power + var * var;

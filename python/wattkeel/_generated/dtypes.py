@@ -13,6 +13,7 @@ SiteParams: Final[np.dtype[Any]] = np.dtype(
         ("seed", np.int64),
         ("power_round_w", np.float64),
         ("energy_round_j", np.float64),
+        ("forming", np.int64),
     ]
 )
 JobParams: Final[np.dtype[Any]] = np.dtype(
@@ -191,6 +192,29 @@ ConverterState: Final[np.dtype[Any]] = np.dtype(
         ("overload_spent", np.int64),
         ("curbed", np.int64),
         ("limited", np.int64),
+    ]
+)
+FormingParams: Final[np.dtype[Any]] = np.dtype(
+    [
+        ("voltage_setpoint_pu", np.float64),
+        ("present", np.int64),
+        ("conductance_pu", np.float64),
+        ("susceptance_pu", np.float64),
+        ("droop_per_w", np.float64),
+        ("decay", np.float64),
+        ("weight", np.float64),
+    ]
+)
+FormingState: Final[np.dtype[Any]] = np.dtype(
+    [
+        ("deviation_pu", np.float64),
+        ("cosine", np.float64),
+        ("sine", np.float64),
+        ("share", np.float64),
+        ("fixed", np.int64),
+        ("set_w", np.float64),
+        ("wanted_w", np.float64),
+        ("wanted_var", np.float64),
     ]
 )
 BatteryParams: Final[np.dtype[Any]] = np.dtype(
@@ -379,15 +403,21 @@ GridParams: Final[np.dtype[Any]] = np.dtype(
     [
         ("nominal_frequency_hz", np.float64),
         ("source_voltage_pu", np.float64),
+        ("load_current_share", np.float64),
+        ("load_impedance_share", np.float64),
+        ("reactive_current_share", np.float64),
+        ("reactive_impedance_share", np.float64),
         ("frequency_model", np.int64),
         ("base_va", np.float64),
         ("per_base", np.float64),
         ("resistance_pu", np.float64),
         ("reactance_pu", np.float64),
-        ("impedance_squared", np.float64),
+        ("cable_resistance_pu", np.float64),
+        ("cable_reactance_pu", np.float64),
+        ("transformer_resistance_pu", np.float64),
+        ("transformer_reactance_pu", np.float64),
         ("reactive_per_watt", np.float64),
         ("transformer_loss_0_w", np.float64),
-        ("transformer_loss_2_per_w", np.float64),
         ("reference_core_w", np.float64),
         ("per_system", np.float64),
         ("swing_ff", np.float64),
@@ -406,9 +436,15 @@ GridState: Final[np.dtype[Any]] = np.dtype(
         ("frequency_pu", np.float64),
         ("mechanical_pu", np.float64),
         ("voltage_pu", np.float64),
+        ("bus_voltage_pu", np.float64),
+        ("nose_loading_pu", np.float64),
+        ("response_w", np.float64),
         ("frequency_hz", np.float64),
         ("collapsed", np.int64),
         ("event_voltage_pu", np.float64),
+        ("event_impedance", np.float64),
+        ("event_open", np.int64),
+        ("phase_jump_rad", np.float64),
         ("event_frequency_hz", np.float64),
         ("next_change_tick", np.int64),
     ]
@@ -417,8 +453,93 @@ GridEvent: Final[np.dtype[Any]] = np.dtype(
     [
         ("voltage_pu", np.float64),
         ("frequency_offset_hz", np.float64),
+        ("impedance_factor", np.float64),
+        ("opens_breaker", np.int64),
+        ("row", np.int64),
         ("start_tick", np.int64),
         ("stop_tick", np.int64),
+        ("end_tick", np.int64),
+        ("ramp_per_tick", np.float64),
+        ("phase_jump_rad", np.float64),
+    ]
+)
+TapChangerParams: Final[np.dtype[Any]] = np.dtype(
+    [
+        ("step_pu", np.float64),
+        ("lowest", np.int64),
+        ("highest", np.int64),
+        ("target_pu", np.float64),
+        ("deadband_pu", np.float64),
+        ("present", np.int64),
+        ("delay_tick", np.int64),
+        ("interval_tick", np.int64),
+    ]
+)
+TapChangerState: Final[np.dtype[Any]] = np.dtype(
+    [
+        ("position", np.int64),
+        ("ratio", np.float64),
+        ("waited_tick", np.int64),
+        ("wait_tick", np.int64),
+    ]
+)
+CapacitorBankParams: Final[np.dtype[Any]] = np.dtype(
+    [
+        ("steps", np.int64),
+        ("initial", np.int64),
+        ("in_below_pu", np.float64),
+        ("out_above_pu", np.float64),
+        ("present", np.int64),
+        ("step_pu", np.float64),
+        ("delay_tick", np.int64),
+    ]
+)
+CapacitorBankState: Final[np.dtype[Any]] = np.dtype(
+    [
+        ("in_use", np.int64),
+        ("waited_tick", np.int64),
+    ]
+)
+IslandParams: Final[np.dtype[Any]] = np.dtype(
+    [
+        ("separate_below_pu", np.float64),
+        ("return_low_pu", np.float64),
+        ("return_high_pu", np.float64),
+        ("return_band_hz", np.float64),
+        ("sync_voltage_pu", np.float64),
+        ("sync_slip_hz", np.float64),
+        ("black_start", np.int64),
+        ("present", np.int64),
+        ("separate_tick", np.int64),
+        ("return_tick", np.int64),
+        ("blackout_tick", np.int64),
+        ("black_start_tick", np.int64),
+        ("energise_per_tick", np.float64),
+        ("pickup_tick", np.int64),
+        ("pickup_steps", np.int64),
+        ("pickup", np.float64, (8,)),
+        ("sync_cosine", np.float64),
+        ("restore_decay", np.float64),
+        ("turn_per_hz", np.float64),
+    ]
+)
+IslandState: Final[np.dtype[Any]] = np.dtype(
+    [
+        ("mode", np.int64),
+        ("waited_tick", np.int64),
+        ("short_tick", np.int64),
+        ("dark_tick", np.int64),
+        ("energised", np.float64),
+        ("lift_pu", np.float64),
+        ("step", np.int64),
+        ("step_tick", np.int64),
+        ("connected", np.float64),
+        ("restoring", np.int64),
+        ("short_of_w", np.float64),
+        ("frequency_hz", np.float64),
+        ("cosine", np.float64),
+        ("sine", np.float64),
+        ("syncing", np.int64),
     ]
 )
 RecordParams: Final[np.dtype[Any]] = np.dtype(
@@ -441,6 +562,8 @@ STRUCTS: Final[dict[str, np.dtype[Any]]] = {
     "CoolingState": CoolingState,
     "ConverterParams": ConverterParams,
     "ConverterState": ConverterState,
+    "FormingParams": FormingParams,
+    "FormingState": FormingState,
     "BatteryParams": BatteryParams,
     "BatteryState": BatteryState,
     "ContainerParams": ContainerParams,
@@ -455,6 +578,12 @@ STRUCTS: Final[dict[str, np.dtype[Any]]] = {
     "GridParams": GridParams,
     "GridState": GridState,
     "GridEvent": GridEvent,
+    "TapChangerParams": TapChangerParams,
+    "TapChangerState": TapChangerState,
+    "CapacitorBankParams": CapacitorBankParams,
+    "CapacitorBankState": CapacitorBankState,
+    "IslandParams": IslandParams,
+    "IslandState": IslandState,
     "RecordParams": RecordParams,
 }
 

@@ -1711,6 +1711,70 @@ class Converter(Parameters):
     )
 
 
+class Forming(Parameters):
+    """Section ``storage.*.forming``.
+
+    Grid-forming control at RMS level: a voltage behind a virtual impedance, its frequency by a droop with
+    a filter (equal to a virtual inertia H = power_filter / (2 droop)). The lag and ramp of the converter
+    do not apply; its rating and current limit do.
+
+    Parameters
+    ----------
+    droop
+        Frequency droop: deviation, pu, for rated power. Assumed default. [pu]
+    power_filter_s
+        Time constant of the droop. Assumed default. [s]
+    virtual_resistance
+        Virtual resistance, per unit of the converter's apparent power. [pu]
+    virtual_reactance
+        Virtual reactance with filter and transformer of the unit, per unit of the converter's apparent
+        power. Assumed default. [pu]
+    voltage_setpoint_pu
+        Voltage behind the impedance. [pu]
+    """
+
+    toml_section: ClassVar[str] = "storage.*.forming"
+
+    droop: Finite = Field(
+        default=0.02,
+        ge=0.0001,
+        le=0.5,
+        description="Frequency droop: deviation, pu, for rated power. Assumed default.",
+        json_schema_extra={"unit": "pu"},
+    )
+    power_filter_s: Finite = Field(
+        default=0.02,
+        ge=0.0001,
+        le=1000.0,
+        description="Time constant of the droop. Assumed default.",
+        json_schema_extra={"unit": "s"},
+    )
+    virtual_resistance: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=10.0,
+        description="Virtual resistance, per unit of the converter's apparent power.",
+        json_schema_extra={"unit": "pu"},
+    )
+    virtual_reactance: Finite = Field(
+        default=0.3,
+        ge=0.001,
+        le=10.0,
+        description=(
+            "Virtual reactance with filter and transformer of the unit, per unit of the converter's apparent"
+            " power. Assumed default."
+        ),
+        json_schema_extra={"unit": "pu"},
+    )
+    voltage_setpoint_pu: Finite = Field(
+        default=1.0,
+        gt=0.5,
+        lt=1.5,
+        description="Voltage behind the impedance.",
+        json_schema_extra={"unit": "pu"},
+    )
+
+
 class Storage(Parameters):
     """Section ``storage.*``.
 
@@ -1730,6 +1794,8 @@ class Storage(Parameters):
         Container of a battery, with its climate. [1]
     converter
         Power conversion system. [1]
+    forming
+        Grid-forming control; without it the unit follows the grid. [1]
     """
 
     toml_section: ClassVar[str] = "storage.*"
@@ -1762,6 +1828,11 @@ class Storage(Parameters):
     )
     converter: Converter | None = Field(
         default=None, description="Power conversion system.", json_schema_extra={"unit": "1", "type": "model"}
+    )
+    forming: Forming | None = Field(
+        default=None,
+        description="Grid-forming control; without it the unit follows the grid.",
+        json_schema_extra={"unit": "1", "type": "model"},
     )
 
 
@@ -2033,11 +2104,355 @@ class Control(Parameters):
     )
 
 
+class TapChanger(Parameters):
+    """Section ``grid.tap_changer``.
+
+    On-load tap changer: holds the voltage of the site bus by the ratio of the POI transformers, in steps,
+    after a delay.
+
+    Parameters
+    ----------
+    step_pu
+        Voltage of one step. [pu]
+    lowest
+        Lowest position; 0 is the nominal ratio. [1]
+    highest
+        Highest position: raises the site bus most. [1]
+    initial
+        Position at the start. [1]
+    target_pu
+        Voltage of the site bus that is held. [pu]
+    deadband_pu
+        Deviation that is let be; wider than half a step, or it hunts. [pu]
+    delay_s
+        Time for which the deviation must last before the first step. [s]
+    interval_s
+        Time between further steps. [s]
+    """
+
+    toml_section: ClassVar[str] = "grid.tap_changer"
+
+    step_pu: Finite = Field(
+        default=0.0125,
+        gt=0.0,
+        le=0.1,
+        description="Voltage of one step.",
+        json_schema_extra={
+            "unit": "pu",
+            "source": (
+                "1.25 % in 16 steps of +-10 %: usual rating of on-load tap changers, IEC 60214-1; assumed "
+                "default"
+            ),
+        },
+    )
+    lowest: Whole = Field(
+        default=-8,
+        ge=-100,
+        le=0,
+        description="Lowest position; 0 is the nominal ratio.",
+        json_schema_extra={"unit": "1", "type": "int"},
+    )
+    highest: Whole = Field(
+        default=8,
+        ge=0,
+        le=100,
+        description="Highest position: raises the site bus most.",
+        json_schema_extra={"unit": "1", "type": "int"},
+    )
+    initial: Whole = Field(
+        default=0,
+        ge=-100,
+        le=100,
+        description="Position at the start.",
+        json_schema_extra={"unit": "1", "type": "int"},
+    )
+    target_pu: Finite = Field(
+        default=1.0,
+        gt=0.5,
+        lt=1.5,
+        description="Voltage of the site bus that is held.",
+        json_schema_extra={"unit": "pu"},
+    )
+    deadband_pu: Finite = Field(
+        default=0.01,
+        ge=0.0001,
+        le=0.5,
+        description="Deviation that is let be; wider than half a step, or it hunts.",
+        json_schema_extra={"unit": "pu"},
+    )
+    delay_s: Finite = Field(
+        default=30.0,
+        ge=0.0,
+        le=3600.0,
+        description="Time for which the deviation must last before the first step.",
+        json_schema_extra={
+            "unit": "s",
+            "source": (
+                "30 to 120 s is usual: Kundur, Power System Stability and Control, 1994, ch. 14; assumed "
+                "default"
+            ),
+        },
+    )
+    interval_s: Finite = Field(
+        default=5.0,
+        ge=0.0,
+        le=3600.0,
+        description="Time between further steps.",
+        json_schema_extra={"unit": "s"},
+    )
+
+
+class CapacitorBank(Parameters):
+    """Section ``grid.capacitor_bank``.
+
+    Shunt capacitors at the site bus in equal steps, switched by its voltage.
+
+    Parameters
+    ----------
+    step_var
+        Reactive power of one step at nominal voltage; it grows with the square of the voltage. [var]
+    steps
+        Steps. [1]
+    initial
+        Steps that are in at the start. [1]
+    in_below_pu
+        Voltage of the site bus below which a step is put in; 0: never. [pu]
+    out_above_pu
+        Voltage above which one is taken out. [pu]
+    delay_s
+        Time for which the voltage must lie outside before each step. Assumed default. [s]
+    """
+
+    toml_section: ClassVar[str] = "grid.capacitor_bank"
+
+    step_var: Finite = Field(
+        ge=0.001,
+        le=10000000000000.0,
+        description="Reactive power of one step at nominal voltage; it grows with the square of the voltage.",
+        json_schema_extra={"unit": "var"},
+    )
+    steps: Whole = Field(
+        default=1, ge=1, le=1000, description="Steps.", json_schema_extra={"unit": "1", "type": "int"}
+    )
+    initial: Whole = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        description="Steps that are in at the start.",
+        json_schema_extra={"unit": "1", "type": "int"},
+    )
+    in_below_pu: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=2.0,
+        description="Voltage of the site bus below which a step is put in; 0: never.",
+        json_schema_extra={"unit": "pu"},
+    )
+    out_above_pu: Annotated[Limit, AtMost(2.0)] = Field(
+        default=math.inf,
+        ge=0.0,
+        description="Voltage above which one is taken out.",
+        json_schema_extra={"unit": "pu"},
+    )
+    delay_s: Finite = Field(
+        default=60.0,
+        ge=0.0,
+        le=3600.0,
+        description="Time for which the voltage must lie outside before each step. Assumed default.",
+        json_schema_extra={"unit": "s"},
+    )
+
+
+class Island(Parameters):
+    """Section ``grid.island``.
+
+    When the site separates from the grid, how it runs without it, and how it comes back. Units with
+    [storage.<unit>.forming] hold the bus; without any, separation is a blackout.
+
+    Parameters
+    ----------
+    separate_below_pu
+        Voltage at the POI below which the breaker opens; 0: only events open it. Assumed default. [pu]
+    separate_after_s
+        Time for which the voltage must be below. Assumed default: longer than the ride-through that rules
+        ask for at this depth. [s]
+    return_low_pu
+        Lowest voltage of the grid for a return. [pu]
+    return_high_pu
+        Highest voltage of the grid for a return. [pu]
+    return_band_hz
+        Largest deviation of the grid's frequency from nominal for a return. [Hz]
+    return_after_s
+        Time for which voltage and frequency of the grid must be within before the site returns. [s]
+    sync_angle_deg
+        Largest angle across the breaker when it closes. [deg]
+    sync_voltage_pu
+        Largest voltage difference when it closes. [pu]
+    sync_slip_hz
+        Slip that the island holds against the grid while it waits to close; below the largest allowed, 0.1
+        Hz. [Hz]
+    restore_s
+        Time constant at which frequency and voltage of the island return to nominal after a load step, and
+        to those of the grid before it returns (secondary control). Assumed default. [s]
+    blackout_after_s
+        Shortage of power after which an island goes dark. Assumed default. [s]
+    black_start
+        Whether forming units start the dark bus. [1]
+    black_start_after_s
+        Time in the dark before they do. Assumed default. [s]
+    energise_s
+        Time in which they raise the voltage of the dark bus. Assumed default. [s]
+    pickup_share
+        Share of the load that is connected after each step of a restoration, ascending to 1; at most 8.
+        [1]
+    pickup_interval_s
+        Time before each step. Assumed default. [s]
+    """
+
+    toml_section: ClassVar[str] = "grid.island"
+
+    separate_below_pu: Finite = Field(
+        default=0.5,
+        ge=0.0,
+        le=1.5,
+        description=(
+            "Voltage at the POI below which the breaker opens; 0: only events open it. Assumed default."
+        ),
+        json_schema_extra={"unit": "pu"},
+    )
+    separate_after_s: Finite = Field(
+        default=0.5,
+        ge=0.0,
+        le=3600.0,
+        description=(
+            "Time for which the voltage must be below. Assumed default: longer than the ride-through that "
+            "rules ask for at this depth."
+        ),
+        json_schema_extra={"unit": "s"},
+    )
+    return_low_pu: Finite = Field(
+        default=0.9,
+        ge=0.0,
+        le=1.5,
+        description="Lowest voltage of the grid for a return.",
+        json_schema_extra={"unit": "pu"},
+    )
+    return_high_pu: Finite = Field(
+        default=1.1,
+        ge=0.5,
+        le=2.0,
+        description="Highest voltage of the grid for a return.",
+        json_schema_extra={"unit": "pu"},
+    )
+    return_band_hz: Finite = Field(
+        default=0.5,
+        gt=0.0,
+        le=10.0,
+        description="Largest deviation of the grid's frequency from nominal for a return.",
+        json_schema_extra={"unit": "Hz"},
+    )
+    return_after_s: Finite = Field(
+        default=5.0,
+        ge=0.0,
+        le=1000000.0,
+        description=(
+            "Time for which voltage and frequency of the grid must be within before the site returns."
+        ),
+        json_schema_extra={
+            "unit": "s",
+            "source": "IEEE 1547-2018 asks up to 300 s of generators; assumed default",
+        },
+    )
+    sync_angle_deg: Finite = Field(
+        default=10.0,
+        ge=0.1,
+        le=60.0,
+        description="Largest angle across the breaker when it closes.",
+        json_schema_extra={
+            "unit": "deg",
+            "source": "IEEE 1547-2018 table 5: 10 deg, 3 %, 0.1 Hz above 1.5 MVA",
+        },
+    )
+    sync_voltage_pu: Finite = Field(
+        default=0.03,
+        ge=0.0001,
+        le=1.0,
+        description="Largest voltage difference when it closes.",
+        json_schema_extra={"unit": "pu", "source": "IEEE 1547-2018 table 5"},
+    )
+    sync_slip_hz: Finite = Field(
+        default=0.05,
+        ge=0.0001,
+        le=1.0,
+        description=(
+            "Slip that the island holds against the grid while it waits to close; below the largest allowed,"
+            " 0.1 Hz."
+        ),
+        json_schema_extra={"unit": "Hz", "source": "IEEE 1547-2018 table 5"},
+    )
+    restore_s: Finite = Field(
+        default=5.0,
+        ge=0.001,
+        le=1000000.0,
+        description=(
+            "Time constant at which frequency and voltage of the island return to nominal after a load step,"
+            " and to those of the grid before it returns (secondary control). Assumed default."
+        ),
+        json_schema_extra={"unit": "s"},
+    )
+    blackout_after_s: Finite = Field(
+        default=0.2,
+        ge=0.0,
+        le=3600.0,
+        description="Shortage of power after which an island goes dark. Assumed default.",
+        json_schema_extra={"unit": "s"},
+    )
+    black_start: Flag = Field(
+        default=False,
+        description="Whether forming units start the dark bus.",
+        json_schema_extra={"unit": "1", "type": "bool"},
+    )
+    black_start_after_s: Finite = Field(
+        default=10.0,
+        ge=0.0,
+        le=1000000.0,
+        description="Time in the dark before they do. Assumed default.",
+        json_schema_extra={"unit": "s"},
+    )
+    energise_s: Finite = Field(
+        default=1.0,
+        ge=0.0,
+        le=3600.0,
+        description="Time in which they raise the voltage of the dark bus. Assumed default.",
+        json_schema_extra={"unit": "s"},
+    )
+    pickup_share: tuple[Finite, ...] = Field(
+        default=(0.1, 0.25, 0.5, 1.0),
+        description=(
+            "Share of the load that is connected after each step of a restoration, ascending to 1; at most "
+            "8."
+        ),
+        json_schema_extra={
+            "unit": "1",
+            "type": "floats",
+            "source": "10, 25 and 50 % of rating: NVIDIA BESS self-qualification, test 10",
+        },
+    )
+    pickup_interval_s: Finite = Field(
+        default=10.0,
+        ge=0.0,
+        le=1000000.0,
+        description="Time before each step. Assumed default.",
+        json_schema_extra={"unit": "s"},
+    )
+
+
 class GridEvent(Parameters):
     """Section ``grid.event``.
 
-    One row of the event table: between start and stop the source voltage is multiplied and the frequency
-    offset. Events that overlap multiply and add.
+    One row of the event table. Between start and stop the voltage of the source is multiplied (sag, swell,
+    interruption), its frequency offset, its angle shifted and its impedance multiplied (loss of a feeder).
+    Events that overlap multiply and add. A row may repeat (reclosing).
 
     Parameters
     ----------
@@ -2046,9 +2461,22 @@ class GridEvent(Parameters):
     duration_s
         Duration. [s]
     voltage_pu
-        Factor on the source voltage. [pu]
+        Factor on the source voltage; 0 is an interruption. [pu]
     frequency_offset_hz
         Offset of the frequency. [Hz]
+    frequency_ramp_hz_per_s
+        Rate at which the offset comes, and goes after the duration. [Hz/s]
+    phase_jump_deg
+        Jump of the source's angle at the start; it goes back at the end. [deg]
+    impedance_factor
+        Factor on the source impedance: 2 for the loss of one of two like feeders. [1]
+    opens_breaker
+        Whether the POI breaker is opened for the duration: intentional islanding, loss of the only feeder.
+        Needs [grid.island]. [1]
+    repeat_after_s
+        Further starts, counted from start_s: a reclose sequence. [s]
+    repeat_duration_s
+        Durations of these; empty means duration_s. [s]
     """
 
     toml_section: ClassVar[str] = "grid.event"
@@ -2061,7 +2489,7 @@ class GridEvent(Parameters):
         default=1.0,
         ge=0.0,
         le=2.0,
-        description="Factor on the source voltage.",
+        description="Factor on the source voltage; 0 is an interruption.",
         json_schema_extra={"unit": "pu"},
     )
     frequency_offset_hz: Finite = Field(
@@ -2071,12 +2499,50 @@ class GridEvent(Parameters):
         description="Offset of the frequency.",
         json_schema_extra={"unit": "Hz"},
     )
+    frequency_ramp_hz_per_s: Annotated[Limit, AtMost(1000000.0)] = Field(
+        default=math.inf,
+        ge=1e-06,
+        description="Rate at which the offset comes, and goes after the duration.",
+        json_schema_extra={"unit": "Hz/s"},
+    )
+    phase_jump_deg: Finite = Field(
+        default=0.0,
+        ge=-180.0,
+        le=180.0,
+        description="Jump of the source's angle at the start; it goes back at the end.",
+        json_schema_extra={"unit": "deg"},
+    )
+    impedance_factor: Finite = Field(
+        default=1.0,
+        ge=0.001,
+        le=1000.0,
+        description="Factor on the source impedance: 2 for the loss of one of two like feeders.",
+        json_schema_extra={"unit": "1"},
+    )
+    opens_breaker: Flag = Field(
+        default=False,
+        description=(
+            "Whether the POI breaker is opened for the duration: intentional islanding, loss of the only "
+            "feeder. Needs [grid.island]."
+        ),
+        json_schema_extra={"unit": "1", "type": "bool"},
+    )
+    repeat_after_s: tuple[Finite, ...] = Field(
+        default=(),
+        description="Further starts, counted from start_s: a reclose sequence.",
+        json_schema_extra={"unit": "s", "type": "floats"},
+    )
+    repeat_duration_s: tuple[Finite, ...] = Field(
+        default=(),
+        description="Durations of these; empty means duration_s.",
+        json_schema_extra={"unit": "s", "type": "floats"},
+    )
 
 
 class Grid(Parameters):
     """Section ``grid``.
 
-    The grid behind the POI as a Thevenin source, and its frequency.
+    The grid behind the POI as a Thevenin source, the way from the POI to the site bus, and the frequency.
 
     Parameters
     ----------
@@ -2090,6 +2556,11 @@ class Grid(Parameters):
         Short-circuit ratio: short-circuit power at the POI over rated_power_w. [1]
     x_over_r
         X/R of the source. [1]
+    source_resistance_ohm
+        Resistance of the source at nominal_voltage_v. This and source_reactance_ohm take the place of scr
+        and x_over_r where one of them is above 0. [ohm]
+    source_reactance_ohm
+        Reactance of the source at nominal_voltage_v. [ohm]
     source_voltage_pu
         Voltage behind the source impedance. [pu]
     power_factor
@@ -2099,7 +2570,30 @@ class Grid(Parameters):
     transformer_no_load_loss
         No-load loss, per unit of rating. [pu]
     transformer_load_loss
-        Load loss at rating, per unit. [pu]
+        Load loss at rated current, per unit of rating: the resistance of the transformers. [pu]
+    transformer_impedance
+        Short-circuit impedance of the POI transformers, per unit of rating; below transformer_load_loss (0
+        for one) there is no reactance, and the site bus has nearly the voltage of the POI. [pu]
+    cable_resistance_ohm
+        Resistance of the line or cable from the POI to the transformers, at nominal_voltage_v. [ohm]
+    cable_reactance_ohm
+        Its reactance. Charging of a cable is a capacitor bank without switching. [ohm]
+    load_current_share
+        Share of the site's active power that is constant current: proportional to the voltage of the site
+        bus. What is neither constant current nor constant impedance is constant power, as power supplies
+        are. [1]
+    load_impedance_share
+        Share that is constant impedance: proportional to the square of the voltage. [1]
+    reactive_current_share
+        Share of the site's reactive power that is constant current. [1]
+    reactive_impedance_share
+        Share of the site's reactive power that is constant impedance. [1]
+    tap_changer
+        On-load tap changer of the POI transformers. [1]
+    capacitor_bank
+        Shunt capacitors at the site bus. [1]
+    island
+        Separation from the grid, islanded operation, black start and return. [1]
     frequency_model
         Constant frequency, or swing equation with a first-order governor. [1]
     system_power_w
@@ -2150,6 +2644,23 @@ class Grid(Parameters):
     x_over_r: Finite = Field(
         default=10.0, ge=0.0, le=1000.0, description="X/R of the source.", json_schema_extra={"unit": "1"}
     )
+    source_resistance_ohm: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=1000000.0,
+        description=(
+            "Resistance of the source at nominal_voltage_v. This and source_reactance_ohm take the place of "
+            "scr and x_over_r where one of them is above 0."
+        ),
+        json_schema_extra={"unit": "ohm"},
+    )
+    source_reactance_ohm: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=1000000.0,
+        description="Reactance of the source at nominal_voltage_v.",
+        json_schema_extra={"unit": "ohm"},
+    )
     source_voltage_pu: Finite = Field(
         default=1.0,
         gt=0.5,
@@ -2181,8 +2692,80 @@ class Grid(Parameters):
         default=0.004,
         ge=0.0,
         le=0.1,
-        description="Load loss at rating, per unit.",
+        description="Load loss at rated current, per unit of rating: the resistance of the transformers.",
         json_schema_extra={"unit": "pu"},
+    )
+    transformer_impedance: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description=(
+            "Short-circuit impedance of the POI transformers, per unit of rating; below "
+            "transformer_load_loss (0 for one) there is no reactance, and the site bus has nearly the "
+            "voltage of the POI."
+        ),
+        json_schema_extra={"unit": "pu"},
+    )
+    cable_resistance_ohm: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=1000000.0,
+        description="Resistance of the line or cable from the POI to the transformers, at nominal_voltage_v.",
+        json_schema_extra={"unit": "ohm"},
+    )
+    cable_reactance_ohm: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=1000000.0,
+        description="Its reactance. Charging of a cable is a capacitor bank without switching.",
+        json_schema_extra={"unit": "ohm"},
+    )
+    load_current_share: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description=(
+            "Share of the site's active power that is constant current: proportional to the voltage of the "
+            "site bus. What is neither constant current nor constant impedance is constant power, as power "
+            "supplies are."
+        ),
+        json_schema_extra={"unit": "1"},
+    )
+    load_impedance_share: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description="Share that is constant impedance: proportional to the square of the voltage.",
+        json_schema_extra={"unit": "1"},
+    )
+    reactive_current_share: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description="Share of the site's reactive power that is constant current.",
+        json_schema_extra={"unit": "1"},
+    )
+    reactive_impedance_share: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description="Share of the site's reactive power that is constant impedance.",
+        json_schema_extra={"unit": "1"},
+    )
+    tap_changer: TapChanger | None = Field(
+        default=None,
+        description="On-load tap changer of the POI transformers.",
+        json_schema_extra={"unit": "1", "type": "model"},
+    )
+    capacitor_bank: CapacitorBank | None = Field(
+        default=None,
+        description="Shunt capacitors at the site bus.",
+        json_schema_extra={"unit": "1", "type": "model"},
+    )
+    island: Island | None = Field(
+        default=None,
+        description="Separation from the grid, islanded operation, black start and return.",
+        json_schema_extra={"unit": "1", "type": "model"},
     )
     frequency_model: Literal["fixed", "swing"] = Field(
         default="swing",
@@ -2457,7 +3040,8 @@ class ScenarioModel(Parameters):
         measured load averaged and ramp-limited), the difference split into a slow and a fast part, and SoC
         recovery.
     grid
-        Section ``grid``: The grid behind the POI as a Thevenin source, and its frequency.
+        Section ``grid``: The grid behind the POI as a Thevenin source, the way from the POI to the site
+        bus, and the frequency.
     record
         Section ``record``: Envelopes (min, mean, max) of every signal at one or more decimations, full
         rate for chosen signals and around events; memory is bounded, files grow while the run runs.
@@ -2493,6 +3077,7 @@ MODELS: dict[str, type[Parameters]] = {
     "Cooling": Cooling,
     "Storage": Storage,
     "Converter": Converter,
+    "Forming": Forming,
     "Battery": Battery,
     "Container": Container,
     "Supercapacitor": Supercapacitor,
@@ -2501,6 +3086,9 @@ MODELS: dict[str, type[Parameters]] = {
     "Control": Control,
     "Grid": Grid,
     "GridEvent": GridEvent,
+    "TapChanger": TapChanger,
+    "CapacitorBank": CapacitorBank,
+    "Island": Island,
     "Record": Record,
     "Compliance": Compliance,
     "Rule": Rule,

@@ -63,24 +63,26 @@ def converter_lag(p, power_w, wanted_w):
 
 
 @kernel
-def converter_response(p, s, ring, voltage_pu):
-    """AC power that the converter would deliver in this tick: dead time, lag, ramp, capability.
-
-    The capability is the circle of apparent power, larger by the overload that is left and smaller by the
-    voltage (``voltage_pu``, of the tick before) where the current limit binds. The power with priority keeps
-    its value as far as the circle goes, the other gets the rest.
-    """
-    converter_heard(p, s, ring)
-    power = converter_lag(p, s.power_w, s.asked_w)
-    var = s.asked_var + (s.reactive_power_var - s.asked_var) * p.decay
-    var = snap(var, p.power_round_w)
+def converter_room(p, s, voltage_pu):
+    """Overload that is left, as a factor, and largest apparent power with it at a voltage."""
     over = 1.0
     if p.overload_extra > 0.0 and s.overload_spent == 0:
         left = (1.0 - s.overload_used) * p.overload_room
         over = 1.0 + (left if left < p.overload_extra else p.overload_extra)
     part = p.current_limit_pu * voltage_pu
     part = part if part < 1.0 else 1.0
-    room = p.limit_va * over * part
+    return over, p.limit_va * over * part
+
+
+@kernel
+def converter_capability(p, s, power, var, voltage_pu):
+    """Active power that the converter delivers of ``power`` and ``var``; the reactive one is kept in ``s``.
+
+    The capability is the circle of apparent power, larger by the overload that is left and smaller by the
+    voltage where the current limit binds. The power with priority keeps its value as far as the circle goes,
+    the other gets the rest.
+    """
+    over, room = converter_room(p, s, voltage_pu)
     s.room_va = room
     most = p.limit_w * over
     most = most if most < room else room
@@ -97,6 +99,18 @@ def converter_response(p, s, ring, voltage_pu):
     s.reactive_power_var = held_var
     s.curbed = (1 if held != power else 0) + (2 if held_var != var else 0)
     return held
+
+
+@kernel
+def converter_response(p, s, ring, voltage_pu):
+    """AC power that the converter would deliver in this tick: dead time, lag, ramp, capability.
+
+    ``voltage_pu`` is that of the tick before.
+    """
+    converter_heard(p, s, ring)
+    power = converter_lag(p, s.power_w, s.asked_w)
+    var = s.asked_var + (s.reactive_power_var - s.asked_var) * p.decay
+    return converter_capability(p, s, power, snap(var, p.power_round_w), voltage_pu)
 
 
 @kernel

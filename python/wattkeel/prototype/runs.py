@@ -33,6 +33,7 @@ from wattkeel.prototype.cooling import cooling_step
 from wattkeel.prototype.distribution import distribution_step
 from wattkeel.prototype.gpu import gpu_power
 from wattkeel.prototype.grid import grid_events, grid_step
+from wattkeel.prototype.network import capacitor_step, tap_step
 from wattkeel.prototype.rack import rack_load, rack_psu, rack_store
 from wattkeel.prototype.supercapacitor import supercapacitor_step
 from wattkeel.prototype.transformer import transformer_step
@@ -211,18 +212,28 @@ def control_run(ticks, p, s, ring, load_w, slow_soc, fast_soc, target_w, slow_w,
 
 @kernel
 def grid_run(
-    ticks, p, s, event, dt_s, bus_w, load_var,
-    power_w, reactive_var, voltage_pu, frequency_hz, rocof_hz_per_s, unserved_w,
+    ticks, p, s, tap, tap_state, bank, bank_state, event, dt_s, load_w, load_var,
+    power_w, reactive_var, voltage_pu, bus_voltage_pu, frequency_hz, rocof_hz_per_s, unserved_w, loss_w,
+    response_w, nose_loading_pu, tap_position, bank_steps,
 ):  # fmt: skip
-    """POI voltage and frequency for a given load of the site bus."""
+    """The way from the source to the site bus for a given load of the bus."""
     for t in range(ticks):
+        s.phase_jump_rad = 0.0
         if t >= s.next_change_tick:
             grid_events(p, s, event, t)
-        power_w[t], reactive_var[t], _, unserved_w[t], rocof_hz_per_s[t], _ = grid_step(
-            p, s, dt_s, bus_w[t], load_var[t]
+        capacitor_pu = bank.step_pu * bank_state.in_use
+        power_w[t], reactive_var[t], loss_w[t], unserved_w[t], rocof_hz_per_s[t], _ = grid_step(
+            p, s, dt_s, tap_state.ratio, capacitor_pu, load_w[t], load_w[t], load_var[t], 0.0
         )
+        tap_position[t] = tap_state.position
+        bank_steps[t] = bank_state.in_use
+        tap_step(tap, tap_state, s.bus_voltage_pu)
+        capacitor_step(bank, bank_state, s.bus_voltage_pu)
         voltage_pu[t] = s.voltage_pu
+        bus_voltage_pu[t] = s.bus_voltage_pu
         frequency_hz[t] = s.frequency_hz
+        response_w[t] = s.response_w
+        nose_loading_pu[t] = s.nose_loading_pu
 
 
 @kernel

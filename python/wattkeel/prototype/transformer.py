@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from wattkeel.prototype._jit import kernel
-from wattkeel.prototype.grid import thevenin_voltage
+from wattkeel.prototype.network import bus_voltage
 from wattkeel.prototype.numeric import loss_curve
 
 
@@ -17,7 +17,10 @@ def transformer_step(p, z, source_pu, power_w, reactive_var):
     nodes do; ``z`` the impedance per unit of ``z.base_va``. Beyond the nose of the PV curve only the share of
     the load at the nose is served. The reactive power lost is that of the current in the reactance.
     """
-    voltage, share = thevenin_voltage(z, source_pu, power_w * z.per_base, reactive_var * z.per_base)
+    voltage, share, _, _, _, _ = bus_voltage(
+        source_pu, z.resistance_pu, z.reactance_pu,
+        power_w * z.per_base, 0.0, 0.0, reactive_var * z.per_base, 0.0, 0.0, 1.0,
+    )  # fmt: skip
     power = share * power_w
     var = share * reactive_var
     square = power * power + var * var

@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: Apache-2.0
+// The site bus and all that feeds it. Specification: prototype/bus.py.
+#pragma once
+
+#include "battery.hpp"
+#include "control.hpp"
+#include "converter.hpp"
+#include "cooling.hpp"
+#include "distribution.hpp"
+#include "event_log.hpp"
+#include "grid.hpp"
+#include "island.hpp"
+#include "supercapacitor.hpp"
+#include "workload.hpp"
+
+namespace wattkeel::WATTKEEL_ISA_NAMESPACE {
+
+struct FacilityLoad {
+    double it_w;
+    double load_w;
+};
+
+static inline FacilityLoad facility_step(const SiteView& v, const ChunkView& k, Index tick,
+                                         double* signal) {
+    double direct_w = 0.0;
+    double it_w = 0.0;
+    for (Index i = 0; i < v.node.size; ++i) v.node_load[i] = 0.0;
+    for (Index r = 0; r < v.rack.size; ++r) {
+        const double power = signal[site_signals + rack_signals * r + 10];
+        it_w += power;
+        if (v.rack[r].node_index >= 0) {
+            v.node_load[v.rack[r].node_index] += power;
+        } else {
+            direct_w += power;
+        }
+    }
+    const double bus_w =
+        direct_w + distribution_step(v.node.size, v.node.data, v.node_state.data, v.node_load.data,
+                                     v.node_input.data, v.node_loss.data, v.node_changed.data);
+    double* out = signal + site_signals + rack_signals * v.rack.size;
+    for (Index i = 0; i < v.node.size; ++i) {
+        out[2 * i] = v.node_input[i];
+        out[2 * i + 1] = v.node_loss[i];
+        if (v.node_changed[i] != 0) {
+            log_event(k, tick, event_node_overload, i, v.node_changed[i] > 0 ? 1 : 0,
+                      v.node_load[i], v.node[i].rated_w);
+        }
+    }
+    const double cooling_w = cooling_step(v.cooling[0], v.cooling_state[0], it_w);
+    signal[11] = cooling_w;
+    return {it_w, bus_w + cooling_w};
+}
+
+static inline double generation_step(const SiteView& v, Index tick, double* out) {
+    double total_w = 0.0;
+    for (Index g = 0; g < v.generation.size; ++g) {
+        const GenerationParams& p = v.generation[g];
+        GenerationState& s = v.generation_state[g];
+        double* level = v.generation_level.data;
+        level[0] = 0.0;
+        if (s.trace_cursor < p.trace_rows) {
+            const TracePlace place = trace_mean(
+                static_cast<double>(tick) + p.trace_offset_tick, v.trace_time.data + p.trace_first,
+                v.trace_value.data + p.trace_value_first, p.trace_rows, 1, p.trace_length_tick,
+                p.trace_linear, p.trace_repeat_core, s.trace_cursor, s.trace_pass, level);
+            s.trace_cursor = place.cursor;
+            s.trace_pass = place.turn;
+        }
+        double power = level[0] * p.scale;
+        power = power > 0.0 ? power : 0.0;
+        out[g] = power;
+        total_w += power;
+    }
+    return total_w;
+}
+
+static inline double role_soc(const SiteView& v, Index fast) {
+    double soc = 0.0;
+    for (Index u = 0; u < v.converter.size; ++u) {
+        if (v.converter[u].fast == fast) soc += v.converter[u].share * v.unit_soc[u];
+    }
+    return soc;
+}
+
+struct StorageFlow {
+    double power_w;
+    double reactive_var;
+};
+
+// What the store of a unit did, its hottest temperature and its auxiliaries.
+struct StoreFlow {
+    BatteryFlow flow;
+    double temperature_k;
+    double auxiliary_w;
+};
+
+static inline StoreFlow cells_step(const SiteView& v, const ChunkView& k, Index tick, Index u,
+                                   double dc_w) {
+    const BatteryParams& p = v.battery[u];
+    BatteryState& s = v.battery_state[u];
+    const CellRows cell{v.cell.data + p.first, p.groups};
+    const BatteryFlow flow =
+        battery_step(p, s, v.container[u], drive_power, cell, v.table.data, dc_w);
+    const double warmth = hottest(p.groups, cell);
+    if (s.outside != s.outside_was) {
+        const double limit = warmth < p.table_least_k ? p.table_least_k : p.table_most_k;
+        log_event(k, tick, event_cells_outside, u, s.outside, warmth, limit);
+        s.outside_was = s.outside;
+    }
+    return {flow, warmth, s.auxiliary_w};
+}
+
+// Converter and cells of unit `u`, asked for `wanted` W; `out` are its signals.
+static inline StorageFlow store_step(const SiteView& v, const ChunkView& k, Index tick, Index u,
+                                     double wanted, double* out) {
+    const ConverterParams& p = v.converter[u];
+    ConverterState& s = v.converter_state[u];
+    const double dc_w = converter_dc(p, v.converter_table.data, wanted, s.reactive_power_var);
+    StoreFlow store;
+    if (p.kind == storage_kind_battery) {
+        store = cells_step(v, k, tick, u, dc_w);
+    } else {
+        const SupercapacitorParams& c = v.supercapacitor[u];
+        SupercapacitorState& b = v.supercapacitor_state[u];
+        const CellFlow cell = supercapacitor_step(c, b, v.site[0].tick_s, dc_w);
+        const double soc = (b.energy_j - c.energy_empty_j) * c.soc_per_j;
+        store = {{cell.delivered_w, cell.inner_w, cell.heat_w, 0.0, b.current_a, b.voltage_v, soc,
+                  cell.limited},
+                 0.0,
+                 0.0};
+    }
+    const BatteryFlow& cell = store.flow;
+    const double power = cell.limited == 1 ? converter_ac(p, v.converter_table.data,
+                                                          cell.delivered_w, s.reactive_power_var)
+                                           : wanted;
+    const Index limited = cell.limited | (s.curbed & 1);
+    if (limited != s.limited) {
+        log_event(k, tick, event_storage_limited, u, limited, power, s.asked_w);
+    }
+    s.limited = limited;
+    v.unit_soc[u] = cell.soc;
+    out[0] = converter_asked(p, s);
+    out[1] = power;
+    out[2] = cell.delivered_w - power;
+    out[3] = cell.heat_w;
+    out[4] = cell.inner_w;
+    out[5] = cell.soc;
+    out[6] = cell.voltage_v;
+    out[7] = cell.current_a;
+    out[8] = limited == 1 ? s.asked_w - power : 0.0;
+    out[9] = cell.stored_w;
+    out[10] = store.temperature_k;
+    out[11] = store.auxiliary_w;
+    return {power - store.auxiliary_w, converter_settle(p, s, power)};
+}
+
+static inline StorageFlow following_step(const SiteView& v, const ChunkView& k, Index tick,
+                                         double* out) {
+    StorageFlow total{0.0, 0.0};
+    const double voltage_pu = v.grid_state[0].bus_voltage_pu;
+    for (Index u = 0; u < v.converter.size; ++u) {
+        if (v.forming[u].present == 1) continue;
+        const double wanted = converter_response(v.converter[u], v.converter_state[u],
+                                                 v.converter_ring.data, voltage_pu);
+        const StorageFlow flow = store_step(v, k, tick, u, wanted, out + storage_signals * u);
+        total.power_w += flow.power_w;
+        total.reactive_var += flow.reactive_var;
+    }
+    return total;
+}
+
+static inline double forming_wanted(const SiteView& v, double bus_w, double load_w, double load_var,
+                                    double given_var) {
+    const GridParams& p = v.grid[0];
+    const GridState& s = v.grid_state[0];
+    const bool connected = v.island_state[0].mode == mode_connected;
+    const NetworkSource z = network_source(p, s, v.tap_changer_state[0].ratio);
+    const double bank =
+        v.capacitor_bank[0].step_pu * static_cast<double>(v.capacitor_bank_state[0].in_use);
+    const double standing = connected ? p.transformer_loss_0_w : 0.0;
+    const double source = connected ? z.voltage_pu : 0.0;
+    const Index units = v.converter.size;
+    bool free = connected;
+    for (Index u = 0; u < units; ++u) {
+        v.forming_state[u].fixed = 0;
+        if (v.forming[u].present == 1) bus_w += v.battery_state[u].auxiliary_w;
+    }
+    const double energised = v.island_state[0].energised * (1.0 + v.island_state[0].lift_pu);
+    double voltage = 0.0;
+    for (int turn_count = 0; turn_count < 2; ++turn_count) {
+        const NetworkLoad q = network_load(p, bank, bus_w + standing, load_w, load_var, given_var);
+        voltage = forming_solve(units, v.forming.data, v.forming_state.data, energised, source,
+                                z.resistance_pu, z.reactance_pu, q.p0, q.p1, q.p2, q.q0, q.q1, q.q2,
+                                s.bus_voltage_pu, p.base_va);
+        bool held = false;
+        for (Index u = 0; u < units; ++u) {
+            if (turn_count > 0 || v.forming[u].present == 0) continue;
+            FormingState& fs = v.forming_state[u];
+            const ConverterRoom room =
+                converter_room(v.converter[u], v.converter_state[u], voltage);
+            if (forming_limit(fs, room.apparent_va) == 1) {
+                held = true;
+                bus_w -= fs.wanted_w;
+                given_var += fs.wanted_var;
+            } else {
+                free = true;
+            }
+        }
+        if (!held || !free) break;
+    }
+    return voltage;
+}
+
+// Deviation of the frequency of all forming units together, pu.
+static inline double site_deviation(const SiteView& v) {
+    double site_pu = 0.0;
+    for (Index u = 0; u < v.converter.size; ++u) {
+        site_pu += v.forming[u].weight * v.forming_state[u].deviation_pu;
+    }
+    return site_pu;
+}
+
+static inline StorageFlow forming_units_step(const SiteView& v, const ChunkView& k, Index tick,
+                                             double* out, double voltage_pu) {
+    StorageFlow total{0.0, 0.0};
+    const GridParams& grid = v.grid[0];
+    const IslandState& island = v.island_state[0];
+    const bool connected = island.mode == mode_connected;
+    const double grid_pu = v.grid_state[0].frequency_hz / grid.nominal_frequency_hz - 1.0;
+    double slip_pu = 0.0;
+    if (island.syncing == 1) {
+        slip_pu = grid_pu + v.island[0].sync_slip_hz / grid.nominal_frequency_hz;
+    }
+    const double frame_pu = connected ? grid_pu : site_deviation(v);
+    const double turn_rad = grid.nominal_frequency_hz * v.island[0].turn_per_hz;
+    for (Index u = 0; u < v.converter.size; ++u) {
+        if (v.forming[u].present == 0) continue;
+        const ConverterParams& p = v.converter[u];
+        ConverterState& s = v.converter_state[u];
+        FormingState& fs = v.forming_state[u];
+        converter_heard(p, s, v.converter_ring.data);
+        if (island.mode == mode_dark) {
+            fs.wanted_w = 0.0;
+            fs.wanted_var = 0.0;
+        }
+        const double wanted = converter_capability(p, s, fs.wanted_w, fs.wanted_var, voltage_pu);
+        const StorageFlow flow = store_step(v, k, tick, u, wanted, out + storage_signals * u);
+        total.power_w += flow.power_w;
+        total.reactive_var += flow.reactive_var;
+        if (island.mode == mode_dark) continue;
+        fs.set_w = connected ? s.asked_w
+                             : fs.wanted_w + (fs.set_w - fs.wanted_w) * v.island[0].restore_decay;
+        forming_step(v.forming[u], fs, slip_pu, turn_rad, frame_pu, s.power_w, flow.reactive_var);
+    }
+    return total;
+}
+
+static inline void events_step(const SiteView& v, const ChunkView& k, Index tick) {
+    const GridParams& grid = v.grid[0];
+    grid_events(grid, v.grid_state[0], v.grid_event.data, tick);
+    for (Index j = 0; j < grid.events; ++j) {
+        const GridEvent& e = v.grid_event[j];
+        if (e.start_tick == tick) {
+            log_event(k, tick, event_grid_event, e.row, 1, e.voltage_pu, e.frequency_offset_hz);
+        }
+        if (e.stop_tick == tick) {
+            log_event(k, tick, event_grid_event, e.row, 0, e.voltage_pu, e.frequency_offset_hz);
+        }
+    }
+}
+
+static inline void log_island(const SiteView& v, const ChunkView& k, Index tick, Index told) {
+    const double poi_pu = v.grid_state[0].voltage_pu;
+    const IslandState& island = v.island_state[0];
+    const double least_pu = v.island[0].separate_below_pu;
+    const double lacked = island.short_of_w * v.grid[0].per_base;
+    if (told & told_separated) log_event(k, tick, event_island, 0, 1, poi_pu, least_pu);
+    if (told & told_went_dark) {
+        log_event(k, tick, event_island, 0, 0, poi_pu, least_pu);
+        log_event(k, tick, event_blackout, 0, 1, lacked, 0.0);
+    }
+    if (told & told_lit) log_event(k, tick, event_blackout, 0, 0, lacked, 0.0);
+    if (told & told_started) {
+        log_event(k, tick, event_island, 0, 1, poi_pu, least_pu);
+        log_event(k, tick, event_black_start, 0, 1, island.connected, 1.0);
+    }
+    if ((told & told_returned) && !(told & told_lit)) {
+        log_event(k, tick, event_island, 0, 0, poi_pu, least_pu);
+    }
+    if (told & told_picked_up) log_event(k, tick, event_load_pickup, 0, 1, island.connected, 1.0);
+    if (told & told_restored) log_event(k, tick, event_black_start, 0, 0, island.connected, 1.0);
+}
+
+static inline void supply_step(const SiteView& v, const ChunkView& k, Index tick) {
+    const GridParams& grid = v.grid[0];
+    const GridState& gs = v.grid_state[0];
+    IslandState& island = v.island_state[0];
+    const double grid_pu = gs.frequency_hz / grid.nominal_frequency_hz - 1.0;
+    Index told = 0;
+    if (gs.started == 1) {
+        told = island_step(v.island[0], island, v.site[0].forming, gs.event_open, gs.voltage_pu,
+                           gs.bus_voltage_pu, gs.frequency_hz - grid.nominal_frequency_hz);
+        log_island(v, k, tick, told);
+    }
+    for (Index u = 0; u < v.converter.size; ++u) {
+        FormingState& fs = v.forming_state[u];
+        if (told & told_lit) {
+            forming_place(fs, 1.0, 0.0, told & told_returned ? grid_pu : 0.0);
+        } else if (told & told_returned) {
+            forming_shift(fs, island.cosine, island.sine);
+        }
+        if (island.mode == mode_connected && gs.phase_jump_rad != 0.0) {
+            const Phasor at = turned(fs.cosine, fs.sine, -gs.phase_jump_rad);
+            fs.cosine = at.cosine;
+            fs.sine = at.sine;
+        }
+    }
+}
+
+static inline void switching_step(const SiteView& v, const ChunkView& k, Index tick) {
+    const double voltage_pu = v.grid_state[0].bus_voltage_pu;
+    if (tap_step(v.tap_changer[0], v.tap_changer_state[0], voltage_pu) != 0) {
+        log_event(k, tick, event_tap_change, 0, 1,
+                  static_cast<double>(v.tap_changer_state[0].position), voltage_pu);
+    }
+    if (capacitor_step(v.capacitor_bank[0], v.capacitor_bank_state[0], voltage_pu) != 0) {
+        log_event(k, tick, event_capacitor_switch, 0, 1,
+                  static_cast<double>(v.capacitor_bank_state[0].in_use), voltage_pu);
+    }
+}
+
+struct SeparatedFlow {
+    double short_w;
+    double response_w;
+};
+
+static inline SeparatedFlow separated_step(const SiteView& v, double load_w, double generation_w,
+                                           double storage_w, double voltage_pu) {
+    GridState& gs = v.grid_state[0];
+    IslandState& island = v.island_state[0];
+    const double response = voltage_pu > 0.0 ? load_response(v.grid[0], load_w, voltage_pu) : 0.0;
+    const double demand = load_w + response;
+    const double delivered = storage_w + generation_w;
+    const double lacking = island_balance(island, demand, delivered);
+    if (lacking > 0.0 && demand > 0.0) {
+        const double left = delivered / demand;
+        voltage_pu *= WK_SQRT(left > 0.0 ? left : 0.0);
+    }
+    gs.bus_voltage_pu = voltage_pu;
+    const double site_pu = site_deviation(v);
+    const double nominal = v.grid[0].nominal_frequency_hz;
+    const double grid_pu = gs.frequency_hz / nominal - 1.0;
+    island_turn(v.island[0], island, site_pu, grid_pu, nominal, gs.phase_jump_rad);
+    island.frequency_hz = voltage_pu > 0.0 ? nominal * (1.0 + site_pu) : 0.0;
+    return {lacking, response};
+}
+
+// What the site bus asks for and is given in a tick.
+struct BusPower {
+    double load_w;
+    double connected_w;
+    double generation_w;
+    double storage_w;
+    double load_var;
+    double given_var;
+    double forming_pu;  // voltage at which forming units delivered
+};
+
+static inline void poi_step(const SiteView& v, const ChunkView& k, Index tick,
+                            const BusPower& bus) {
+    const GridParams& grid = v.grid[0];
+    GridState& gs = v.grid_state[0];
+    IslandState& island = v.island_state[0];
+    const double ratio = v.tap_changer_state[0].ratio;
+    const double dt_s = v.site[0].tick_s;
+    PoiFlow poi;
+    double unserved;
+    double response;
+    double asked;
+    if (island.mode == mode_connected) {
+        const double bank =
+            v.capacitor_bank[0].step_pu * static_cast<double>(v.capacitor_bank_state[0].in_use);
+        const double bus_w = bus.connected_w - bus.generation_w - bus.storage_w;
+        poi = grid_step(grid, gs, dt_s, ratio, bank, bus_w, bus.connected_w, bus.load_var,
+                        bus.given_var);
+        unserved = poi.unserved_w;
+        response = gs.response_w;
+        asked = (poi.power_w + unserved) * grid.per_base;
+        island.frequency_hz = gs.frequency_hz;
+        island.short_of_w = 0.0;
+        switching_step(v, k, tick);
+    } else {
+        poi = grid_step(grid, gs, dt_s, ratio, 0.0, 0.0, 0.0, 0.0, 0.0);
+        asked = poi.power_w * grid.per_base;
+        const SeparatedFlow flow =
+            separated_step(v, bus.connected_w, bus.generation_w, bus.storage_w, bus.forming_pu);
+        unserved = flow.short_w;
+        response = flow.response_w;
+    }
+    if (poi.change != 0) {
+        log_event(k, tick, event_voltage_collapse, 0, poi.change > 0 ? 1 : 0, asked,
+                  poi.power_w * grid.per_base);
+    }
+    double* signal = v.signal.data;
+    signal[0] = poi.power_w;
+    signal[1] = poi.reactive_var;
+    signal[2] = gs.voltage_pu;
+    signal[3] = gs.frequency_hz;
+    signal[4] = poi.rocof_hz_per_s;
+    signal[5] = poi.loss_w;
+    signal[6] = (unserved > 0.0 ? unserved : 0.0) + (bus.load_w - bus.connected_w);
+    signal[7] = unserved < 0.0 ? -unserved : 0.0;
+    signal[12] = gs.bus_voltage_pu;
+    signal[13] = island.frequency_hz;
+    signal[14] = response;
+    signal[15] = gs.nose_loading_pu;
+}
+
+static inline void bus_step(const SiteView& v, const ChunkView& k, Index tick) {
+    const GridParams& grid = v.grid[0];
+    const IslandState& island = v.island_state[0];
+    double* signal = v.signal.data;
+    v.grid_state[0].phase_jump_rad = 0.0;
+    if (tick >= v.grid_state[0].next_change_tick) events_step(v, k, tick);
+    const FacilityLoad facility = facility_step(v, k, tick, signal);
+    double* out = signal + site_signals + rack_signals * v.rack.size + node_signals * v.node.size;
+    BusPower bus{};
+    bus.load_w = facility.load_w;
+    bus.generation_w = generation_step(v, tick, out);
+    out += generation_signals * v.generation.size;
+    supply_step(v, k, tick);
+    bus.connected_w = island.connected * bus.load_w;
+    const ControlParams& control = v.control[0];
+    ControlState& cs = v.control_state[0];
+    const double measured =
+        measured_load(control, cs, v.ring.data, tick, bus.connected_w - bus.generation_w);
+    if (control.period_tick == 1 || tick % control.period_tick == 0) {
+        const Commands commands =
+            control_step(control, cs, v.ring.data, measured, role_soc(v, 0), role_soc(v, 1));
+        for (Index u = 0; u < v.converter.size; ++u) {
+            const double part = v.converter[u].fast == 1 ? commands.fast_w : commands.slow_w;
+            v.converter_state[u].command_w = v.converter[u].share * part;
+        }
+    }
+    const StorageFlow following = following_step(v, k, tick, out);
+    bus.storage_w = following.power_w;
+    bus.given_var = following.reactive_var;
+    bus.load_var = grid.reactive_per_watt * bus.connected_w;
+    if (v.site[0].forming == 1) {
+        if (island.mode != mode_dark) {
+            const double bus_w = bus.connected_w - bus.generation_w - bus.storage_w;
+            bus.forming_pu = forming_wanted(v, bus_w, bus.connected_w, bus.load_var, bus.given_var);
+        }
+        const StorageFlow more = forming_units_step(v, k, tick, out, bus.forming_pu);
+        bus.storage_w += more.power_w;
+        bus.given_var += more.reactive_var;
+        island_lift(v.island[0], v.island_state[0],
+                    island.syncing == 1 ? v.grid_state[0].voltage_pu : 1.0, bus.forming_pu);
+    }
+    poi_step(v, k, tick, bus);
+    signal[8] = bus.load_w;
+    signal[9] = facility.it_w;
+    signal[10] = cs.target_w;
+}
+
+}  // namespace wattkeel::WATTKEEL_ISA_NAMESPACE

@@ -1,0 +1,488 @@
+"""The site bus and all that feeds it: facility, generation, control, storage, the way to the grid.
+
+Second half of a tick, after the racks: see `site`.
+"""
+
+from __future__ import annotations
+
+import math
+
+from wattkeel._generated.dtypes import CELL_ROWS
+from wattkeel.prototype._jit import kernel
+from wattkeel.prototype.battery import POWER, battery_step, hottest
+from wattkeel.prototype.control import control_step, measured_load
+from wattkeel.prototype.converter import (
+    converter_ac,
+    converter_asked,
+    converter_capability,
+    converter_dc,
+    converter_heard,
+    converter_response,
+    converter_room,
+    converter_settle,
+)
+from wattkeel.prototype.cooling import cooling_step
+from wattkeel.prototype.distribution import distribution_step
+from wattkeel.prototype.event_log import (
+    BLACK_START,
+    BLACKOUT,
+    CAPACITOR_SWITCH,
+    CELLS_OUTSIDE,
+    GRID_EVENT,
+    ISLAND,
+    LOAD_PICKUP,
+    NODE_OVERLOAD,
+    STORAGE_LIMITED,
+    TAP_CHANGE,
+    VOLTAGE_COLLAPSE,
+    log_event,
+)
+from wattkeel.prototype.forming import (
+    forming_limit,
+    forming_place,
+    forming_shift,
+    forming_solve,
+    forming_step,
+    turned,
+)
+from wattkeel.prototype.grid import grid_events, grid_step
+from wattkeel.prototype.island import (
+    CONNECTED,
+    DARK,
+    LIT,
+    PICKED_UP,
+    RESTORED,
+    RETURNED,
+    SEPARATED,
+    STARTED,
+    WENT_DARK,
+    island_balance,
+    island_lift,
+    island_step,
+    island_turn,
+)
+from wattkeel.prototype.layout import (
+    GENERATION_SIGNALS,
+    NODE_SIGNALS,
+    RACK_SIGNALS,
+    SITE_SIGNALS,
+    STORAGE_SIGNALS,
+)
+from wattkeel.prototype.network import (
+    capacitor_step,
+    load_response,
+    network_load,
+    network_source,
+    tap_step,
+)
+from wattkeel.prototype.supercapacitor import supercapacitor_step
+from wattkeel.prototype.workload import trace_mean
+
+
+@kernel
+def facility_step(v, k, tick, signal):
+    """Distribution and cooling; returns (IT power, load of the site bus)."""
+    nodes = v.node.shape[0]
+    direct_w = 0.0
+    it_w = 0.0
+    for i in range(nodes):
+        v.node_load[i] = 0.0
+    for r in range(v.rack.shape[0]):
+        power = signal[SITE_SIGNALS + RACK_SIGNALS * r + 10]
+        it_w += power
+        if v.rack[r].node_index >= 0:
+            v.node_load[v.rack[r].node_index] += power
+        else:
+            direct_w += power
+    bus_w = direct_w + distribution_step(
+        nodes, v.node, v.node_state, v.node_load, v.node_input, v.node_loss, v.node_changed
+    )
+    at = SITE_SIGNALS + RACK_SIGNALS * v.rack.shape[0]
+    for i in range(nodes):
+        signal[at + 2 * i] = v.node_input[i]
+        signal[at + 2 * i + 1] = v.node_loss[i]
+        if v.node_changed[i] != 0:
+            phase = 1 if v.node_changed[i] > 0 else 0
+            log_event(k, tick, NODE_OVERLOAD, i, phase, v.node_load[i], v.node[i].rated_w)
+    cooling_w = cooling_step(v.cooling[0], v.cooling_state[0], it_w)
+    signal[11] = cooling_w
+    return it_w, bus_w + cooling_w
+
+
+@kernel
+def generation_step(v, tick, signal, at):
+    """Power of all generation, W."""
+    total_w = 0.0
+    for g in range(v.generation.shape[0]):
+        p = v.generation[g]
+        s = v.generation_state[g]
+        level = v.generation_level
+        level[0] = 0.0
+        if s.trace_cursor < p.trace_rows:
+            time = v.trace_time[p.trace_first : p.trace_first + p.trace_rows]
+            value = v.trace_value[p.trace_value_first :]
+            s.trace_cursor, s.trace_pass = trace_mean(
+                tick + p.trace_offset_tick, time, value, p.trace_rows, 1, p.trace_length_tick,
+                p.trace_linear, p.trace_repeat_core, s.trace_cursor, s.trace_pass, level,
+            )  # fmt: skip
+        power = level[0] * p.scale
+        power = power if power > 0.0 else 0.0
+        signal[at + g] = power
+        total_w += power
+    return total_w
+
+
+@kernel
+def role_soc(v, at, fast):
+    """SoC of all slow or fast units, weighted by their share; that of the tick before."""
+    soc = 0.0
+    for u in range(v.converter.shape[0]):
+        if v.converter[u].fast == fast:
+            soc += v.converter[u].share * v.unit_soc[u]
+    return soc
+
+
+@kernel
+def limit_k(p, temperature_k):
+    """End of the resistance tables that a temperature lies beyond."""
+    return p.table_least_k if temperature_k < p.table_least_k else p.table_most_k
+
+
+@kernel
+def store_step(v, k, tick, signal, at, u, wanted):
+    """Converter and cells of unit ``u``, asked for ``wanted`` W; returns (active W, reactive var)."""
+    p = v.converter[u]
+    s = v.converter_state[u]
+    dc_w = converter_dc(p, v.converter_table, wanted, s.reactive_power_var)
+    if p.kind == 0:
+        battery = v.battery[u]
+        state = v.battery_state[u]
+        end = battery.first + CELL_ROWS * battery.groups
+        cell = v.cell[battery.first : end].reshape((CELL_ROWS, battery.groups))
+        got, inner, heat, stored, current, voltage, soc, limited = battery_step(
+            battery, state, v.container[u], POWER, cell, v.table, dc_w
+        )
+        warmth = hottest(battery.groups, cell)
+        auxiliary = state.auxiliary_w
+        if state.outside != state.outside_was:
+            log_event(k, tick, CELLS_OUTSIDE, u, state.outside, warmth, limit_k(battery, warmth))
+            state.outside_was = state.outside
+    else:
+        pool = v.supercapacitor_state[u]
+        got, inner, heat, limited = supercapacitor_step(v.supercapacitor[u], pool, v.site[0].tick_s, dc_w)
+        current = pool.current_a
+        voltage = pool.voltage_v
+        soc = (pool.energy_j - v.supercapacitor[u].energy_empty_j) * v.supercapacitor[u].soc_per_j
+        stored = 0.0
+        warmth = 0.0
+        auxiliary = 0.0
+    power = converter_ac(p, v.converter_table, got, s.reactive_power_var) if limited == 1 else wanted
+    limited |= s.curbed & 1
+    if limited != s.limited:
+        log_event(k, tick, STORAGE_LIMITED, u, limited, power, s.asked_w)
+    s.limited = limited
+    v.unit_soc[u] = soc
+    b = at + STORAGE_SIGNALS * u
+    signal[b] = converter_asked(p, s)
+    signal[b + 1] = power
+    signal[b + 2] = got - power
+    signal[b + 3] = heat
+    signal[b + 4] = inner
+    signal[b + 5] = soc
+    signal[b + 6] = voltage
+    signal[b + 7] = current
+    signal[b + 8] = s.asked_w - power if limited == 1 else 0.0
+    signal[b + 9] = stored
+    signal[b + 10] = warmth
+    signal[b + 11] = auxiliary
+    return power - auxiliary, converter_settle(p, s, power)
+
+
+@kernel
+def following_step(v, k, tick, signal, at):
+    """All storage units that follow the grid; returns (active W, reactive var) delivered to the site bus."""
+    total_w = 0.0
+    total_var = 0.0
+    grid = v.grid_state[0]
+    for u in range(v.converter.shape[0]):
+        if v.forming[u].present == 1:
+            continue
+        wanted = converter_response(
+            v.converter[u], v.converter_state[u], v.converter_ring, grid.bus_voltage_pu
+        )
+        power, var = store_step(v, k, tick, signal, at, u, wanted)
+        total_w += power
+        total_var += var
+    return total_w, total_var
+
+
+@kernel
+def forming_wanted(v, bus_w, load_w, load_var, given_var):
+    """Solve the network with its forming units; returns the voltage of the site bus, pu."""
+    p = v.grid[0]
+    s = v.grid_state[0]
+    connected = v.island_state[0].mode == CONNECTED
+    source, r, x, _, _ = network_source(p, s, v.tap_changer_state[0].ratio)
+    bank = v.capacitor_bank[0].step_pu * v.capacitor_bank_state[0].in_use
+    standing = p.transformer_loss_0_w if connected else 0.0
+    source = source if connected else 0.0
+    energised = v.island_state[0].energised * (1.0 + v.island_state[0].lift_pu)
+    units = v.converter.shape[0]
+    free = 1 if connected else 0
+    for u in range(units):
+        v.forming_state[u].fixed = 0
+        if v.forming[u].present == 1:
+            bus_w += v.battery_state[u].auxiliary_w  # of the tick before; following units have it in theirs
+    voltage = 0.0
+    for turn in range(2):  # again without those that their current limit holds
+        p0, p1, p2, q0, q1, q2 = network_load(p, bank, bus_w + standing, load_w, load_var, given_var)
+        voltage = forming_solve(
+            units, v.forming, v.forming_state, energised, source, r, x, p0, p1, p2, q0, q1, q2,
+            s.bus_voltage_pu, p.base_va,
+        )  # fmt: skip
+        held = 0
+        for u in range(units):
+            fs = v.forming_state[u]
+            if turn == 0 and v.forming[u].present == 1:
+                _, room = converter_room(v.converter[u], v.converter_state[u], voltage)
+                if forming_limit(fs, room) == 1:
+                    held = 1
+                    bus_w -= fs.wanted_w
+                    given_var += fs.wanted_var
+                else:
+                    free = 1
+        if held == 0 or free == 0:
+            break
+    return voltage
+
+
+@kernel
+def site_deviation(v):
+    """Deviation of the frequency of all forming units together, pu."""
+    site_pu = 0.0
+    for u in range(v.converter.shape[0]):
+        site_pu += v.forming[u].weight * v.forming_state[u].deviation_pu
+    return site_pu
+
+
+@kernel
+def forming_units_step(v, k, tick, signal, at, voltage_pu):
+    """All grid-forming units at the voltage of this tick; returns (active W, reactive var) delivered."""
+    total_w = 0.0
+    total_var = 0.0
+    grid = v.grid[0]
+    gs = v.grid_state[0]
+    island = v.island_state[0]
+    connected = island.mode == CONNECTED
+    grid_pu = gs.frequency_hz / grid.nominal_frequency_hz - 1.0
+    slip_pu = 0.0
+    if island.syncing == 1:
+        slip_pu = grid_pu + v.island[0].sync_slip_hz / grid.nominal_frequency_hz
+    frame_pu = grid_pu if connected else site_deviation(v)
+    turn_rad = grid.nominal_frequency_hz * v.island[0].turn_per_hz
+    for u in range(v.converter.shape[0]):
+        f = v.forming[u]
+        if f.present == 0:
+            continue
+        p = v.converter[u]
+        s = v.converter_state[u]
+        fs = v.forming_state[u]
+        converter_heard(p, s, v.converter_ring)
+        if island.mode == DARK:
+            fs.wanted_w = 0.0
+            fs.wanted_var = 0.0
+        wanted = converter_capability(p, s, fs.wanted_w, fs.wanted_var, voltage_pu)
+        power, var = store_step(v, k, tick, signal, at, u, wanted)
+        total_w += power
+        total_var += var
+        if island.mode == DARK:
+            continue
+        if connected:
+            fs.set_w = s.asked_w
+        else:
+            fs.set_w = fs.wanted_w + (fs.set_w - fs.wanted_w) * v.island[0].restore_decay
+        forming_step(f, fs, slip_pu, turn_rad, frame_pu, s.power_w, var)
+    return total_w, total_var
+
+
+@kernel
+def events_step(v, k, tick):
+    """Events that begin, end or move in this tick."""
+    grid = v.grid[0]
+    grid_events(grid, v.grid_state[0], v.grid_event, tick)
+    for j in range(grid.events):
+        e = v.grid_event[j]
+        if e.start_tick == tick:
+            log_event(k, tick, GRID_EVENT, e.row, 1, e.voltage_pu, e.frequency_offset_hz)
+        if e.stop_tick == tick:
+            log_event(k, tick, GRID_EVENT, e.row, 0, e.voltage_pu, e.frequency_offset_hz)
+
+
+@kernel
+def log_island(v, k, tick, told):
+    """Log what the island said."""
+    poi_pu = v.grid_state[0].voltage_pu
+    island = v.island_state[0]
+    least_pu = v.island[0].separate_below_pu
+    lacked = island.short_of_w * v.grid[0].per_base
+    if told & SEPARATED:
+        log_event(k, tick, ISLAND, 0, 1, poi_pu, least_pu)
+    if told & WENT_DARK:
+        log_event(k, tick, ISLAND, 0, 0, poi_pu, least_pu)
+        log_event(k, tick, BLACKOUT, 0, 1, lacked, 0.0)
+    if told & LIT:
+        log_event(k, tick, BLACKOUT, 0, 0, lacked, 0.0)
+    if told & STARTED:
+        log_event(k, tick, ISLAND, 0, 1, poi_pu, least_pu)
+        log_event(k, tick, BLACK_START, 0, 1, island.connected, 1.0)
+    if told & RETURNED and not told & LIT:
+        log_event(k, tick, ISLAND, 0, 0, poi_pu, least_pu)
+    if told & PICKED_UP:
+        log_event(k, tick, LOAD_PICKUP, 0, 1, island.connected, 1.0)
+    if told & RESTORED:
+        log_event(k, tick, BLACK_START, 0, 0, island.connected, 1.0)
+
+
+@kernel
+def supply_step(v, k, tick):
+    """Begin a tick of the supply: separation, return and restoration, and the angles that go with them."""
+    grid = v.grid[0]
+    gs = v.grid_state[0]
+    island = v.island_state[0]
+    grid_pu = gs.frequency_hz / grid.nominal_frequency_hz - 1.0
+    units = v.converter.shape[0]
+    told = 0
+    if gs.started == 1:
+        deviation_hz = gs.frequency_hz - grid.nominal_frequency_hz
+        told = island_step(
+            v.island[0],
+            island,
+            v.site[0].forming,
+            gs.event_open,
+            gs.voltage_pu,
+            gs.bus_voltage_pu,
+            deviation_hz,
+        )
+        log_island(v, k, tick, told)
+    for u in range(units):
+        fs = v.forming_state[u]
+        if told & LIT:
+            forming_place(fs, 1.0, 0.0, grid_pu if told & RETURNED else 0.0)
+        elif told & RETURNED:
+            forming_shift(fs, island.cosine, island.sine)
+        if island.mode == CONNECTED and gs.phase_jump_rad != 0.0:
+            fs.cosine, fs.sine = turned(fs.cosine, fs.sine, -gs.phase_jump_rad)
+
+
+@kernel
+def switching_step(v, k, tick):
+    """Tap changer and capacitor bank, by the voltage of the site bus."""
+    voltage_pu = v.grid_state[0].bus_voltage_pu
+    if tap_step(v.tap_changer[0], v.tap_changer_state[0], voltage_pu) != 0:
+        position = v.tap_changer_state[0].position
+        log_event(k, tick, TAP_CHANGE, 0, 1, position, voltage_pu)
+    if capacitor_step(v.capacitor_bank[0], v.capacitor_bank_state[0], voltage_pu) != 0:
+        log_event(k, tick, CAPACITOR_SWITCH, 0, 1, v.capacitor_bank_state[0].in_use, voltage_pu)
+
+
+@kernel
+def separated_step(v, load_w, generation_w, storage_w, voltage_pu):
+    """The site bus without the grid; returns (power that it lacks W, change of the load by the voltage W)."""
+    gs = v.grid_state[0]
+    island = v.island_state[0]
+    response = load_response(v.grid[0], load_w, voltage_pu) if voltage_pu > 0.0 else 0.0
+    demand = load_w + response
+    delivered = storage_w + generation_w
+    short = island_balance(island, demand, delivered)
+    if short > 0.0 and demand > 0.0:
+        left = delivered / demand
+        voltage_pu *= math.sqrt(left if left > 0.0 else 0.0)
+    gs.bus_voltage_pu = voltage_pu
+    site_pu = site_deviation(v)
+    nominal = v.grid[0].nominal_frequency_hz
+    grid_pu = gs.frequency_hz / nominal - 1.0
+    island_turn(v.island[0], island, site_pu, grid_pu, nominal, gs.phase_jump_rad)
+    island.frequency_hz = nominal * (1.0 + site_pu) if voltage_pu > 0.0 else 0.0
+    return short, response
+
+
+@kernel
+def poi_step(v, k, tick, signal, load_w, connected_w, generation_w, storage_w, load_var, given_var, bus_pu):
+    """The balance of the site bus: with the grid, or without it."""
+    grid = v.grid[0]
+    gs = v.grid_state[0]
+    island = v.island_state[0]
+    tap = v.tap_changer_state[0].ratio
+    bank = v.capacitor_bank[0].step_pu * v.capacitor_bank_state[0].in_use
+    dt_s = v.site[0].tick_s
+    if island.mode == CONNECTED:
+        bus_w = connected_w - generation_w - storage_w
+        power, reactive, loss, unserved, rocof, change = grid_step(
+            grid, gs, dt_s, tap, bank, bus_w, connected_w, load_var, given_var
+        )
+        response = gs.response_w
+        asked = (power + unserved) * grid.per_base
+        island.frequency_hz = gs.frequency_hz
+        island.short_of_w = 0.0
+        switching_step(v, k, tick)
+    else:
+        power, reactive, loss, unserved, rocof, change = grid_step(
+            grid, gs, dt_s, tap, 0.0, 0.0, 0.0, 0.0, 0.0
+        )
+        asked = power * grid.per_base
+        unserved, response = separated_step(v, connected_w, generation_w, storage_w, bus_pu)
+    if change != 0:
+        log_event(k, tick, VOLTAGE_COLLAPSE, 0, 1 if change > 0 else 0, asked, power * grid.per_base)
+    signal[0] = power
+    signal[1] = reactive
+    signal[2] = gs.voltage_pu
+    signal[3] = gs.frequency_hz
+    signal[4] = rocof
+    signal[5] = loss
+    signal[6] = (unserved if unserved > 0.0 else 0.0) + (load_w - connected_w)
+    signal[7] = -unserved if unserved < 0.0 else 0.0
+    signal[12] = gs.bus_voltage_pu
+    signal[13] = island.frequency_hz
+    signal[14] = response
+    signal[15] = gs.nose_loading_pu
+
+
+@kernel
+def bus_step(v, k, tick, signal):
+    """All that is behind the racks: facility, generation, control, storage, grid."""
+    grid = v.grid[0]
+    island = v.island_state[0]
+    v.grid_state[0].phase_jump_rad = 0.0
+    if tick >= v.grid_state[0].next_change_tick:
+        events_step(v, k, tick)
+    it_w, load_w = facility_step(v, k, tick, signal)
+    at = SITE_SIGNALS + RACK_SIGNALS * v.rack.shape[0] + NODE_SIGNALS * v.node.shape[0]
+    generation_w = generation_step(v, tick, signal, at)
+    at += GENERATION_SIGNALS * v.generation.shape[0]
+    supply_step(v, k, tick)
+    connected_w = island.connected * load_w
+    control = v.control[0]
+    cs = v.control_state[0]
+    measured = measured_load(control, cs, v.ring, tick, connected_w - generation_w)
+    if tick % control.period_tick == 0:
+        slow, fast = control_step(control, cs, v.ring, measured, role_soc(v, at, 0), role_soc(v, at, 1))
+        for u in range(v.converter.shape[0]):
+            part = fast if v.converter[u].fast == 1 else slow
+            v.converter_state[u].command_w = v.converter[u].share * part
+    storage_w, given_var = following_step(v, k, tick, signal, at)
+    load_var = grid.reactive_per_watt * connected_w
+    bus_pu = 0.0
+    if v.site[0].forming == 1:
+        if island.mode != DARK:
+            bus_w = connected_w - generation_w - storage_w
+            bus_pu = forming_wanted(v, bus_w, connected_w, load_var, given_var)
+        more_w, more_var = forming_units_step(v, k, tick, signal, at, bus_pu)
+        storage_w += more_w
+        given_var += more_var
+        island_lift(v.island[0], island, v.grid_state[0].voltage_pu if island.syncing == 1 else 1.0, bus_pu)
+    poi_step(
+        v, k, tick, signal, load_w, connected_w, generation_w, storage_w, load_var, given_var, bus_pu
+    )  # fmt: skip
+    signal[8] = load_w
+    signal[9] = it_w
+    signal[10] = cs.target_w

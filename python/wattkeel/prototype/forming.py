@@ -1,0 +1,151 @@
+"""Stage `storage`: grid-forming units, each a voltage behind a virtual impedance at RMS level.
+
+The network is solved with all sources before the units deliver (``forming_solve``), so that their power and
+the voltage belong to the same tick; ``forming_step`` then moves frequency and angle for the next tick.
+"""
+
+from __future__ import annotations
+
+import math
+
+from wattkeel.prototype._jit import kernel
+from wattkeel.prototype.network import bus_voltage
+from wattkeel.prototype.numeric import snap
+
+TURN = 6.283185307179586
+ANGLE_MAGIC = 1.5 * 2.0**2  # quanta of 2^-50
+DEVIATION_MAGIC = 1.5 * 2.0**-2  # quanta of 2^-54
+SERIES_TERMS = 14
+LEAST_SHARE = 1e-3
+NEARLY = 1e-9  # relative; rounding is no limit
+BEYOND = 1.02  # what is asked for over what the cells give, so that a limit that is met stays met
+
+
+@kernel
+def turned(cosine, sine, angle_rad):
+    """Rotate a unit phasor by any angle; returns its cosine and sine.
+
+    Sine and cosine of the angle by their series, at most half a turn: the last terms are below 1e-17. The
+    length is set to 1 again, and both parts lie on a fine grid, so that a decaying angle ends at zero.
+    """
+    angle = angle_rad - TURN * math.floor(angle_rad / TURN + 0.5)
+    square = angle * angle
+    c = 1.0
+    s = 1.0
+    for k in range(SERIES_TERMS, 0, -1):
+        c = 1.0 - c * square / ((2.0 * k - 1.0) * (2.0 * k))
+        s = 1.0 - s * square / ((2.0 * k) * (2.0 * k + 1.0))
+    s *= angle
+    across = cosine * c - sine * s
+    along = sine * c + cosine * s
+    size = math.sqrt(across * across + along * along)
+    return snap(across / size, ANGLE_MAGIC), snap(along / size, ANGLE_MAGIC)
+
+
+@kernel
+def forming_solve(
+    n, f, s, energised, source_pu, resistance_pu, reactance_pu, p0, p1, p2, q0, q1, q2, before_pu, base_va
+):
+    """Voltage of the site bus with ``n`` storage units, and what the network takes from each that forms.
+
+    All sources that no limit holds, the grid among them where ``source_pu`` is above 0, make one Thevenin
+    equivalent: admittances and short-circuit currents add. Its load is that of ``bus_voltage``. Returns the
+    voltage, pu.
+    """
+    yr = 0.0
+    yi = 0.0
+    jr = 0.0
+    ji = 0.0
+    if source_pu > 0.0:
+        z2 = resistance_pu * resistance_pu + reactance_pu * reactance_pu
+        yr = resistance_pu / z2
+        yi = -reactance_pu / z2
+        jr = yr * source_pu
+        ji = yi * source_pu
+    for u in range(n):
+        if f[u].present == 1 and s[u].fixed == 0:
+            size = f[u].voltage_setpoint_pu * energised
+            g = f[u].conductance_pu * s[u].share
+            b = f[u].susceptance_pu * s[u].share
+            yr += g
+            yi += b
+            jr += size * (g * s[u].cosine - b * s[u].sine)
+            ji += size * (g * s[u].sine + b * s[u].cosine)
+    y2 = yr * yr + yi * yi
+    er = (jr * yr + ji * yi) / y2
+    ei = (ji * yr - jr * yi) / y2
+    e2 = er * er + ei * ei
+    r = yr / y2
+    x = -yi / y2
+    voltage, share, power, var, _, _ = bus_voltage(math.sqrt(e2), r, x, p0, p1, p2, q0, q1, q2, before_pu)
+    vr = 0.0
+    vi = 0.0
+    if e2 > 0.0:
+        wr = voltage * voltage + share * (r * power + x * var)
+        wi = share * (x * power - r * var)
+        vr = (wr * er + wi * ei) / e2
+        vi = (wr * ei - wi * er) / e2
+    for u in range(n):
+        if f[u].present == 1 and s[u].fixed == 0:
+            size = f[u].voltage_setpoint_pu * energised
+            g = f[u].conductance_pu * s[u].share
+            b = f[u].susceptance_pu * s[u].share
+            ar = size * s[u].cosine - vr
+            ai = size * s[u].sine - vi
+            ir = g * ar - b * ai
+            ii = g * ai + b * ar
+            s[u].wanted_w = (vr * ir + vi * ii) * base_va
+            s[u].wanted_var = (vi * ir - vr * ii) * base_va
+    return voltage
+
+
+@kernel
+def forming_step(p, s, slip_pu, turn_rad, reference_pu, got_w, got_var):
+    """Frequency and angle of a unit for the next tick, and what limits leave of its admittance.
+
+    The frequency follows the droop through a first-order filter, exact for the power of this tick:
+    deviation = droop (set power - power) + ``slip_pu``. The angle turns against a frame whose deviation is
+    ``reference_pu`` by ``turn_rad`` per unit of difference. Where the cells gave less, the virtual impedance
+    grows until the network asks for hardly more than they give, and shrinks again with the filter.
+    """
+    target = p.droop_per_w * (s.set_w - s.wanted_w) + slip_pu
+    s.deviation_pu = snap(target + (s.deviation_pu - target) * p.decay, DEVIATION_MAGIC)
+    s.cosine, s.sine = turned(s.cosine, s.sine, (s.deviation_pu - reference_pu) * turn_rad)
+    wanted = math.sqrt(s.wanted_w * s.wanted_w + s.wanted_var * s.wanted_var)
+    got = math.sqrt(got_w * got_w + got_var * got_var)
+    if got < wanted * (1.0 - NEARLY):
+        share = s.share * (BEYOND * got / wanted)
+        share = share if share < 1.0 else 1.0
+        s.share = share if share > LEAST_SHARE else LEAST_SHARE
+    else:
+        s.share = 1.0 - snap((1.0 - s.share) * p.decay, ANGLE_MAGIC)
+
+
+@kernel
+def forming_place(s, cosine, sine, deviation_pu):
+    """Place a unit that starts, or that is to be in step, at an angle and a frequency."""
+    s.cosine = cosine
+    s.sine = sine
+    s.deviation_pu = deviation_pu
+    s.share = 1.0
+    s.set_w = 0.0
+
+
+@kernel
+def forming_limit(s, room_va):
+    """Hold a unit at its current limit, the angle of its power kept; returns 1 where that binds."""
+    size = math.sqrt(s.wanted_w * s.wanted_w + s.wanted_var * s.wanted_var)
+    if size <= room_va:
+        return 0
+    s.wanted_w *= room_va / size
+    s.wanted_var *= room_va / size
+    s.fixed = 1
+    return 1
+
+
+@kernel
+def forming_shift(s, cosine, sine):
+    """Turn a unit's angle into a frame that is behind by the angle of a unit phasor."""
+    across = s.cosine * cosine - s.sine * sine
+    s.sine = s.sine * cosine + s.cosine * sine
+    s.cosine = across
