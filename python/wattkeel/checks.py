@@ -26,6 +26,7 @@ from wattkeel._generated.models import (
 from wattkeel.cell_checks import battery_findings, supercapacitor_findings
 from wattkeel.errors import Fault, ScenarioError
 from wattkeel.normalise import SECTIONS, Tree, near
+from wattkeel.supply_checks import forming_findings, grid_findings
 from wattkeel.toml_text import read_toml
 from wattkeel.units import format_quantity
 
@@ -129,7 +130,7 @@ class Judge:
             self._storage(f"storage.{name}", unit)
         self._size()
         self._control()
-        self._grid_events()
+        self._grid()
         self._envelopes()
         self._compliance()
         self._signals()
@@ -179,7 +180,9 @@ class Judge:
             message = f"holds {time_s / step_s:.3g} values, one a {step}, more than {_MOST_PLACES:.0e}"
             self.fault([place, step_place], time_s, message, f"shorten it or lengthen the {step}")
 
-    def _grid_events(self) -> None:
+    def _grid(self) -> None:
+        for finding in grid_findings("grid", self.model.grid):
+            self.fault(*finding)
         duration_s = self.model.simulation.duration_s
         for index, event in enumerate(self.model.grid.event):
             if event.start_s >= duration_s:
@@ -384,6 +387,13 @@ class Judge:
             self.fault([f"{place}.converter"], None, "is required", remedy)
         else:
             self._converter(f"{place}.converter", unit.converter)
+        if unit.forming is not None:
+            clock, grid = self.model.simulation, self.model.grid
+            findings = forming_findings(
+                f"{place}.forming", unit.forming, grid.nominal_frequency_hz, clock.tick_s
+            )
+            for finding in findings:
+                self.fault(*finding)
         if unit.battery is not None:
             for finding in battery_findings(f"{place}.battery", unit.battery):
                 self.fault(*finding)

@@ -26,6 +26,7 @@ from wattkeel.plant import records, start_grid, switching_records
 from wattkeel.stage_inputs import expect, like, number, whole, whole_ticks
 from wattkeel.stage_inputs import positive as positive
 from wattkeel.stage_inputs import series as series
+from wattkeel.supply_checks import grid_findings
 
 if TYPE_CHECKING:
     from wattkeel import parameters
@@ -570,6 +571,12 @@ def grid(
         raise ScenarioError(
             [Fault("params.rated_power_w", params.rated_power_w, "no base", "give the rated power")]
         )
+    faults = [
+        Fault(places[0], value, message, remedy)
+        for places, value, message, remedy in grid_findings("params", params)
+    ]
+    if faults:
+        raise ScenarioError(faults)
     record, state = records(dtypes.GridParams, 1), start_grid()
     step_s = positive("time_step_s", time_step_s)
     reference_w = params.reference_power_w or math.nan
@@ -580,10 +587,10 @@ def grid(
     if reactive_power_var is not None:
         load_var = like("reactive_power_var", reactive_power_var, bus_w, 0.0)
     switching = [one(array, engine) for array in switching_records(params, float(record[0].base_va), step_s)]
-    out = _outputs(10, bus_w.shape)
-    places = [np.zeros(len(bus_w), dtype=np.int64) for _ in range(2)]
+    out: list[Any] = _outputs(10, bus_w.shape)
+    out += [np.zeros(len(bus_w), dtype=np.int64) for _ in range(2)]  # positions
     kernel("grid_run", engine)(
         len(bus_w), one(record, engine), one(state, engine), *switching, event, step_s, bus_w, load_var,
-        *out, *places,
+        *out,
     )  # fmt: skip
-    return GridRun(*out, *places)
+    return GridRun(*out)

@@ -21,6 +21,9 @@ RANGE_WINDOW_S = 5.0
 COLLAPSE = "voltage_collapse"
 """Kind of the events in which the load has no voltage solution."""
 
+BLACKOUT = "blackout"
+"""Kind of the events in which the site bus is dark."""
+
 # Values looked at in one go by the ranges.
 _BLOCK_VALUES = 1 << 20
 
@@ -31,6 +34,8 @@ _EXTREMES = (
     ("voltage", "pu", "poi.voltage_pu"),
     ("frequency", "hz", "poi.frequency_hz"),
     ("rocof", "hz_per_s", "poi.rocof_hz_per_s"),
+    ("site_voltage", "pu", "site.voltage_pu"),
+    ("nose_loading", "pu", "poi.nose_loading_pu"),
 )
 # Left to the racks whose GPUs the model knows; what was measured at the inlet is summed apart.
 _GPU = "gpu_energy_j"
@@ -95,6 +100,8 @@ def summarise(
             figures[f"{name}_min_{unit}"] = extremes[signal][0]
         if signal in meters and unit == "w" and duration_s > 0.0:
             figures[f"{name}_mean_{unit}"] = meters[signal] / duration_s
+    if figures.get("nose_loading_max_pu", 0.0) > 0.0:
+        figures["collapse_margin_pu"] = 1.0 / figures["nose_loading_max_pu"] - 1.0
     if signals is not None and finest is not None:
         figures.update(_ranges(signals, finest, recorder.plan.tick_s, settled_s(model, duration_s)))
     for name, pattern in _ENERGIES:
@@ -170,7 +177,7 @@ class Trouble:
 
 
 def troubles(figures: Mapping[str, float], counts: Mapping[str, int], events: Sequence[Any]) -> list[Trouble]:
-    """Return what the grid could not carry: voltage collapse, load not served, surplus not taken.
+    """Return what the site had to do without: voltage collapse, blackout, load not served, surplus not taken.
 
     Parameters
     ----------
@@ -182,12 +189,13 @@ def troubles(figures: Mapping[str, float], counts: Mapping[str, int], events: Se
         Events in order of time; only kind and time are read.
     """
     found = []
-    count = counts.get(COLLAPSE, 0)
-    if count:
-        first_s = next((event.time_s for event in events if event.kind == COLLAPSE), None)
-        often = "once" if count == 1 else f"{count} times"
-        at = "" if first_s is None else f", {'at' if count == 1 else 'first at'} {first_s:g} s"
-        found.append(Trouble("voltage collapse at the POI", f"{often}{at}"))
+    for kind, name in ((COLLAPSE, "voltage collapse at the POI"), (BLACKOUT, "blackout of the site bus")):
+        count = counts.get(kind, 0)
+        if count:
+            first_s = next((event.time_s for event in events if event.kind == kind), None)
+            often = "once" if count == 1 else f"{count} times"
+            at = "" if first_s is None else f", {'at' if count == 1 else 'first at'} {first_s:g} s"
+            found.append(Trouble(name, f"{often}{at}"))
     for key, name in (
         ("unserved_energy_j", "load not served"),
         ("curtailed_energy_j", "surplus that the grid could not take"),
