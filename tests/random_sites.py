@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -197,7 +198,19 @@ def storage_units(draw: st.DrawFn, tick_s: float) -> dict[str, Any]:
             "time_constant_s": draw(maybe(between(1e-6, 5.0))) * tick_s,
             "leakage_time_constant_s": draw(st.sampled_from([2e6, 10.0])),
         }
-    return {"kind": kind, "role": role, kind: cells | window, "converter": converter}
+    unit = {"kind": kind, "role": role, kind: cells | window, "converter": converter}
+    if draw(st.sampled_from([True, False, False])):
+        # Its swing turns by at most half a radian in a tick: droop * 2 pi f / (x T) <= (0.5 / tick)^2.
+        reactance, droop = draw(between(0.1, 1.0)), draw(between(0.001, 0.05))
+        least_s = 4.0 * droop * 2.0 * math.pi * 60.0 / reactance * tick_s**2
+        filter_s = max(1.5 * least_s, draw(between(0.5, 50.0)) * tick_s, 1e-4)
+        unit["forming"] = {
+            "droop": droop,
+            "virtual_reactance": reactance,
+            "virtual_resistance": draw(maybe(between(0.0, 0.3))),
+            "power_filter_s": filter_s,
+        }
+    return unit
 
 
 @st.composite
@@ -220,6 +233,42 @@ def controls(draw: st.DrawFn, tick_s: float) -> dict[str, Any]:
 
 
 @st.composite
+def supplies(draw: st.DrawFn, run_s: float) -> dict[str, Any]:
+    """What lies between the source and the site bus, and whether the site can separate."""
+    out: dict[str, Any] = {
+        "transformer_impedance": draw(maybe(between(0.01, 0.2))),
+        "cable_reactance_ohm": draw(maybe(between(1.0, 1e3))),
+        "load_current_share": draw(maybe(between(0.0, 0.5))),
+        "load_impedance_share": draw(maybe(between(0.0, 0.5))),
+        "reactive_impedance_share": draw(maybe(between(0.0, 1.0))),
+    }
+    if draw(st.booleans()):
+        out["tap_changer"] = {"delay_s": 0.05 * run_s, "interval_s": 0.02 * run_s}
+    if draw(st.booleans()):
+        out["capacitor_bank"] = {
+            "step_var": draw(between(1e3, 1e6)),
+            "steps": 3,
+            "in_below_pu": 0.97,
+            "out_above_pu": 1.03,
+            "delay_s": 0.03 * run_s,
+        }
+    if draw(st.booleans()):
+        waits = (
+            "separate_after_s",
+            "return_after_s",
+            "blackout_after_s",
+            "black_start_after_s",
+            "energise_s",
+        )
+        out["island"] = {key: draw(between(0.0, 0.1)) * run_s for key in waits} | {
+            "black_start": draw(st.booleans()),
+            "pickup_interval_s": draw(between(0.0, 0.05)) * run_s,
+            "restore_s": max(1e-3, 0.1 * run_s),
+        }
+    return out
+
+
+@st.composite
 def grids(draw: st.DrawFn, run_s: float) -> dict[str, Any]:
     event = st.fixed_dictionaries(
         {
@@ -227,9 +276,15 @@ def grids(draw: st.DrawFn, run_s: float) -> dict[str, Any]:
             "duration_s": between(0.01, 0.5).map(lambda share: share * run_s),
             "voltage_pu": st.one_of(st.just(0.0), between(0.1, 1.2)),
             "frequency_offset_hz": between(-1.0, 1.0),
+            "frequency_ramp_hz_per_s": st.sampled_from([math.inf, 4.0 / run_s]),
+            "phase_jump_deg": maybe(between(-90.0, 90.0)),
+            "impedance_factor": st.sampled_from([1.0, 2.0]),
         }
     )
-    return {
+    out = draw(supplies(run_s))
+    if "island" in out:
+        event = st.tuples(event, st.booleans()).map(lambda pair: pair[0] | {"opens_breaker": pair[1]})
+    return out | {
         "scr": draw(between(1.5, 30.0)),
         "x_over_r": draw(between(0.0, 30.0)),
         "power_factor": draw(between(0.8, 1.0)),
