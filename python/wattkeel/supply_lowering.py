@@ -97,7 +97,6 @@ def lower_island(record: Any, state: Any, grid: models.Grid, tick_s: float) -> N
 def lower_forming(record: Any, state: Any, unit: models.Storage, base_va: float, tick_s: float) -> None:
     """Virtual admittance on the base of the site, droop and filter; the weight follows once all are known."""
     state.cosine = 1.0
-    state.share = 1.0
     forming, converter = unit.forming, unit.converter
     if forming is None or converter is None:
         return

@@ -100,7 +100,6 @@ def forming(rng: np.random.Generator, count: int) -> tuple[Any, Any]:
     p.susceptance_pu = rng.uniform(-3.0, -0.5, count)
     p.droop_per_w, p.decay, p.weight = 1e-9, rng.uniform(0.0, 1.0), 1.0 / count
     s.cosine, s.sine = np.cos(angle), np.sin(angle)
-    s.share = rng.uniform(0.1, 1.0, count)
     s.fixed[1:] = rng.integers(0, 2, count - 1)
     s.deviation_pu = rng.uniform(-1e-3, 1e-3, count)
     s.set_w = rng.uniform(-1e7, 1e8, count)
@@ -120,8 +119,7 @@ def forming_solve(rng: np.random.Generator, n: int) -> list[Any]:
 @builder
 def forming_step(rng: np.random.Generator, n: int) -> list[Any]:
     p, s = (array[:1] for array in forming(rng, 2))
-    got = float(rng.choice([float(s.wanted_w[0]), 1e6])), float(s.wanted_var[0])
-    return [p, s, float(rng.choice([0.0, 1e-3])), 0.377, float(rng.uniform(-1e-3, 1e-3)), *got]
+    return [p, s, float(rng.choice([0.0, 1e-3])), 0.377, float(rng.uniform(-1e-3, 1e-3))]
 
 
 def island(rng: np.random.Generator) -> tuple[Any, Any]:

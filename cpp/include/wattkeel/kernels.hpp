@@ -104,7 +104,7 @@ struct KernelTable {
                             double p1, double p2, double q0, double q1, double q2, double before_pu,
                             double base_va);
     void (*forming_step)(const FormingParams& p, FormingState& s, double slip_pu, double turn_rad,
-                         double reference_pu, double got_w, double got_var);
+                         double reference_pu);
     Index (*island_step)(const IslandParams& p, IslandState& s, Index forming, Index open_now,
                          double voltage_pu, double bus_pu, double deviation_hz);
     double (*island_balance)(IslandState& s, double demand_w, double delivered_w);

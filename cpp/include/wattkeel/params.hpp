@@ -384,8 +384,8 @@ struct FormingState {
     double deviation_pu;  // [pu] Frequency of the unit over nominal, less 1.
     double cosine;  // [1] Angle against the grid (in an island: against the island): cosine.
     double sine;  // [1] Its sine.
-    double share;  // [1] Share of the virtual admittance that is left by the limits of the cells.
-    std::int64_t fixed;  // [1] 1 where the current limit holds the unit in this tick.
+    std::int64_t fixed;  // [1] 1 where a limit holds the unit in this tick.
+    std::int64_t curtailed;  // [1] 1 where the cells gave less than was taken in the last tick.
     double set_w;  // [W] Power at which the frequency is nominal.
     double wanted_w;  // [W] Active power that the network takes from the unit.
     double wanted_var;  // [var] Reactive power that the network takes from it.
@@ -394,8 +394,8 @@ static_assert(std::is_standard_layout_v<FormingState> && std::is_trivially_copya
 static_assert(offsetof(FormingState, deviation_pu) == 0);
 static_assert(offsetof(FormingState, cosine) == 8);
 static_assert(offsetof(FormingState, sine) == 16);
-static_assert(offsetof(FormingState, share) == 24);
-static_assert(offsetof(FormingState, fixed) == 32);
+static_assert(offsetof(FormingState, fixed) == 24);
+static_assert(offsetof(FormingState, curtailed) == 32);
 static_assert(offsetof(FormingState, set_w) == 40);
 static_assert(offsetof(FormingState, wanted_w) == 48);
 static_assert(offsetof(FormingState, wanted_var) == 56);
@@ -989,6 +989,7 @@ struct IslandState {
     std::int64_t restoring;  // [1] 1 during a black start.
     double short_of_w;  // [W] Power that the island lacked in the tick before.
     double frequency_hz;  // [Hz] Frequency of the site bus; 0 while it is dark.
+    double deviation_pu;  // [pu] Deviation of the frequency of all forming units together at the start of the tick.
     double cosine;  // [1] Angle of the island against the grid: cosine.
     double sine;  // [1] Its sine.
     std::int64_t syncing;  // [1] 1 while the island waits to close the breaker.
@@ -1006,10 +1007,11 @@ static_assert(offsetof(IslandState, connected) == 64);
 static_assert(offsetof(IslandState, restoring) == 72);
 static_assert(offsetof(IslandState, short_of_w) == 80);
 static_assert(offsetof(IslandState, frequency_hz) == 88);
-static_assert(offsetof(IslandState, cosine) == 96);
-static_assert(offsetof(IslandState, sine) == 104);
-static_assert(offsetof(IslandState, syncing) == 112);
-static_assert(sizeof(IslandState) == 120);
+static_assert(offsetof(IslandState, deviation_pu) == 96);
+static_assert(offsetof(IslandState, cosine) == 104);
+static_assert(offsetof(IslandState, sine) == 112);
+static_assert(offsetof(IslandState, syncing) == 120);
+static_assert(sizeof(IslandState) == 128);
 
 // Envelopes (min, mean, max) of every signal at one or more decimations, full rate for chosen signals and around events; memory is bounded, files grow while the run runs.
 struct RecordParams {
@@ -1283,8 +1285,8 @@ inline constexpr ParamField param_field_table[] = {
     {"FormingState", "deviation_pu", offsetof(FormingState, deviation_pu), 'f', 1},
     {"FormingState", "cosine", offsetof(FormingState, cosine), 'f', 1},
     {"FormingState", "sine", offsetof(FormingState, sine), 'f', 1},
-    {"FormingState", "share", offsetof(FormingState, share), 'f', 1},
     {"FormingState", "fixed", offsetof(FormingState, fixed), 'i', 1},
+    {"FormingState", "curtailed", offsetof(FormingState, curtailed), 'i', 1},
     {"FormingState", "set_w", offsetof(FormingState, set_w), 'f', 1},
     {"FormingState", "wanted_w", offsetof(FormingState, wanted_w), 'f', 1},
     {"FormingState", "wanted_var", offsetof(FormingState, wanted_var), 'f', 1},
@@ -1530,6 +1532,7 @@ inline constexpr ParamField param_field_table[] = {
     {"IslandState", "restoring", offsetof(IslandState, restoring), 'i', 1},
     {"IslandState", "short_of_w", offsetof(IslandState, short_of_w), 'f', 1},
     {"IslandState", "frequency_hz", offsetof(IslandState, frequency_hz), 'f', 1},
+    {"IslandState", "deviation_pu", offsetof(IslandState, deviation_pu), 'f', 1},
     {"IslandState", "cosine", offsetof(IslandState, cosine), 'f', 1},
     {"IslandState", "sine", offsetof(IslandState, sine), 'f', 1},
     {"IslandState", "syncing", offsetof(IslandState, syncing), 'i', 1},

@@ -169,46 +169,21 @@ static inline StorageFlow following_step(const SiteView& v, const ChunkView& k, 
     return total;
 }
 
-static inline double forming_wanted(const SiteView& v, double bus_w, double load_w, double load_var,
-                                    double given_var) {
+static inline double forming_network(const SiteView& v, double bus_w, double load_w,
+                                     double load_var, double given_var) {
     const GridParams& p = v.grid[0];
     const GridState& s = v.grid_state[0];
-    const bool connected = v.island_state[0].mode == mode_connected;
+    const IslandState& island = v.island_state[0];
+    const bool connected = island.mode == mode_connected;
     const NetworkSource z = network_source(p, s, v.tap_changer_state[0].ratio);
     const double bank =
         v.capacitor_bank[0].step_pu * static_cast<double>(v.capacitor_bank_state[0].in_use);
     const double standing = connected ? p.transformer_loss_0_w : 0.0;
-    const double source = connected ? z.voltage_pu : 0.0;
-    const Index units = v.converter.size;
-    bool free = connected;
-    for (Index u = 0; u < units; ++u) {
-        v.forming_state[u].fixed = 0;
-        if (v.forming[u].present == 1) bus_w += v.battery_state[u].auxiliary_w;
-    }
-    const double energised = v.island_state[0].energised * (1.0 + v.island_state[0].lift_pu);
-    double voltage = 0.0;
-    for (int turn_count = 0; turn_count < 2; ++turn_count) {
-        const NetworkLoad q = network_load(p, bank, bus_w + standing, load_w, load_var, given_var);
-        voltage = forming_solve(units, v.forming.data, v.forming_state.data, energised, source,
-                                z.resistance_pu, z.reactance_pu, q.p0, q.p1, q.p2, q.q0, q.q1, q.q2,
-                                s.bus_voltage_pu, p.base_va);
-        bool held = false;
-        for (Index u = 0; u < units; ++u) {
-            if (turn_count > 0 || v.forming[u].present == 0) continue;
-            FormingState& fs = v.forming_state[u];
-            const ConverterRoom room =
-                converter_room(v.converter[u], v.converter_state[u], voltage);
-            if (forming_limit(fs, room.apparent_va) == 1) {
-                held = true;
-                bus_w -= fs.wanted_w;
-                given_var += fs.wanted_var;
-            } else {
-                free = true;
-            }
-        }
-        if (!held || !free) break;
-    }
-    return voltage;
+    const NetworkLoad q = network_load(p, bank, bus_w + standing, load_w, load_var, given_var);
+    return forming_solve(v.converter.size, v.forming.data, v.forming_state.data,
+                         island.energised * (1.0 + island.lift_pu), connected ? z.voltage_pu : 0.0,
+                         z.resistance_pu, z.reactance_pu, q.p0, q.p1, q.p2, q.q0, q.q1, q.q2,
+                         s.bus_voltage_pu, p.base_va);
 }
 
 // Deviation of the frequency of all forming units together, pu.
@@ -220,39 +195,81 @@ static inline double site_deviation(const SiteView& v) {
     return site_pu;
 }
 
-static inline StorageFlow forming_units_step(const SiteView& v, const ChunkView& k, Index tick,
-                                             double* out, double voltage_pu) {
-    StorageFlow total{0.0, 0.0};
+static inline StorageFlow forming_unit_step(const SiteView& v, const ChunkView& k, Index tick,
+                                            double* out, Index u, double voltage_pu) {
+    const ConverterParams& p = v.converter[u];
+    ConverterState& s = v.converter_state[u];
+    FormingState& f = v.forming_state[u];
     const GridParams& grid = v.grid[0];
     const IslandState& island = v.island_state[0];
-    const bool connected = island.mode == mode_connected;
-    const double grid_pu = v.grid_state[0].frequency_hz / grid.nominal_frequency_hz - 1.0;
-    double slip_pu = 0.0;
-    if (island.syncing == 1) {
-        slip_pu = grid_pu + v.island[0].sync_slip_hz / grid.nominal_frequency_hz;
+    converter_heard(p, s, v.converter_ring.data);
+    const double wanted = converter_capability(p, s, f.wanted_w, f.wanted_var, voltage_pu);
+    const StorageFlow flow = store_step(v, k, tick, u, wanted, out + storage_signals * u);
+    forming_curtailed(f, s.power_w);
+    f.set_w = island.mode == mode_connected
+                  ? s.asked_w
+                  : f.wanted_w + (f.set_w - f.wanted_w) * v.island[0].restore_decay;
+    if (island.mode != mode_dark) {
+        const double grid_pu = v.grid_state[0].frequency_hz / grid.nominal_frequency_hz - 1.0;
+        double slip_pu = 0.0;
+        if (island.syncing == 1) {
+            slip_pu = grid_pu + v.island[0].sync_slip_hz / grid.nominal_frequency_hz;
+        }
+        const double frame_pu = island.mode == mode_connected ? grid_pu : island.deviation_pu;
+        forming_step(v.forming[u], f, slip_pu, grid.nominal_frequency_hz * v.island[0].turn_per_hz,
+                     frame_pu);
     }
-    const double frame_pu = connected ? grid_pu : site_deviation(v);
-    const double turn_rad = grid.nominal_frequency_hz * v.island[0].turn_per_hz;
+    return flow;
+}
+
+struct FormingFlow {
+    StorageFlow total;
+    double voltage_pu;
+};
+
+static inline FormingFlow forming_units_step(const SiteView& v, const ChunkView& k, Index tick,
+                                             double* out, double bus_w, double load_w,
+                                             double load_var, double given_var) {
+    StorageFlow total{0.0, 0.0};
+    double voltage = 0.0;
+    IslandState& island = v.island_state[0];
+    const bool dark = island.mode == mode_dark;
+    island.deviation_pu = site_deviation(v);
+    bool held = false;
+    bool free = island.mode == mode_connected;
+    for (Index u = 0; u < v.converter.size; ++u) {
+        v.forming_state[u].fixed = 0;
+        if (v.forming[u].present == 0) continue;
+        bus_w += v.battery_state[u].auxiliary_w;
+        if (dark) {
+            v.forming_state[u].wanted_w = 0.0;
+            v.forming_state[u].wanted_var = 0.0;
+        }
+    }
+    if (!dark) voltage = forming_network(v, bus_w, load_w, load_var, given_var);
     for (Index u = 0; u < v.converter.size; ++u) {
         if (v.forming[u].present == 0) continue;
-        const ConverterParams& p = v.converter[u];
-        ConverterState& s = v.converter_state[u];
-        FormingState& fs = v.forming_state[u];
-        converter_heard(p, s, v.converter_ring.data);
-        if (island.mode == mode_dark) {
-            fs.wanted_w = 0.0;
-            fs.wanted_var = 0.0;
+        const ConverterState& s = v.converter_state[u];
+        const ConverterRoom room = converter_room(v.converter[u], s, voltage);
+        if (forming_limit(v.forming_state[u], room.apparent_va, s.power_w) == 1) {
+            const StorageFlow flow = forming_unit_step(v, k, tick, out, u, voltage);
+            total.power_w += flow.power_w;
+            total.reactive_var += flow.reactive_var;
+            bus_w -= s.power_w;
+            given_var += flow.reactive_var;
+            held = true;
+        } else {
+            free = true;
         }
-        const double wanted = converter_capability(p, s, fs.wanted_w, fs.wanted_var, voltage_pu);
-        const StorageFlow flow = store_step(v, k, tick, u, wanted, out + storage_signals * u);
+    }
+    if (held && free && !dark) voltage = forming_network(v, bus_w, load_w, load_var, given_var);
+    for (Index u = 0; u < v.converter.size; ++u) {
+        if (v.forming[u].present == 0 || v.forming_state[u].fixed == 1) continue;
+        const StorageFlow flow = forming_unit_step(v, k, tick, out, u, voltage);
         total.power_w += flow.power_w;
         total.reactive_var += flow.reactive_var;
-        if (island.mode == mode_dark) continue;
-        fs.set_w = connected ? s.asked_w
-                             : fs.wanted_w + (fs.set_w - fs.wanted_w) * v.island[0].restore_decay;
-        forming_step(v.forming[u], fs, slip_pu, turn_rad, frame_pu, s.power_w, flow.reactive_var);
     }
-    return total;
+    return {total, voltage};
 }
 
 static inline void events_step(const SiteView& v, const ChunkView& k, Index tick) {
@@ -447,13 +464,12 @@ static inline void bus_step(const SiteView& v, const ChunkView& k, Index tick) {
     bus.given_var = following.reactive_var;
     bus.load_var = grid.reactive_per_watt * bus.connected_w;
     if (v.site[0].forming == 1) {
-        if (island.mode != mode_dark) {
-            const double bus_w = bus.connected_w - bus.generation_w - bus.storage_w;
-            bus.forming_pu = forming_wanted(v, bus_w, bus.connected_w, bus.load_var, bus.given_var);
-        }
-        const StorageFlow more = forming_units_step(v, k, tick, out, bus.forming_pu);
-        bus.storage_w += more.power_w;
-        bus.given_var += more.reactive_var;
+        const double bus_w = bus.connected_w - bus.generation_w - bus.storage_w;
+        const FormingFlow more = forming_units_step(v, k, tick, out, bus_w, bus.connected_w,
+                                                    bus.load_var, bus.given_var);
+        bus.forming_pu = more.voltage_pu;
+        bus.storage_w += more.total.power_w;
+        bus.given_var += more.total.reactive_var;
         island_lift(v.island[0], v.island_state[0],
                     island.syncing == 1 ? v.grid_state[0].voltage_pu : 1.0, bus.forming_pu);
     }

@@ -10,9 +10,7 @@ inline constexpr double turn = 6.283185307179586;
 inline constexpr double angle_magic = 6.0;
 inline constexpr double deviation_magic = 0.375;
 inline constexpr int series_terms = 14;
-inline constexpr double least_share = 1e-3;
 inline constexpr double nearly = 1e-9;
-inline constexpr double beyond = 1.02;
 
 static inline Phasor turned(double cosine, double sine, double angle_rad) {
     const double angle = angle_rad - turn * WK_FLOOR(angle_rad / turn + 0.5);
@@ -49,8 +47,8 @@ static inline double forming_solve(Index n, const FormingParams* f, FormingState
     for (Index u = 0; u < n; ++u) {
         if (f[u].present == 1 && s[u].fixed == 0) {
             const double size = f[u].voltage_setpoint_pu * energised;
-            const double g = f[u].conductance_pu * s[u].share;
-            const double b = f[u].susceptance_pu * s[u].share;
+            const double g = f[u].conductance_pu;
+            const double b = f[u].susceptance_pu;
             yr += g;
             yi += b;
             jr += size * (g * s[u].cosine - b * s[u].sine);
@@ -76,8 +74,8 @@ static inline double forming_solve(Index n, const FormingParams* f, FormingState
     for (Index u = 0; u < n; ++u) {
         if (f[u].present == 1 && s[u].fixed == 0) {
             const double size = f[u].voltage_setpoint_pu * energised;
-            const double g = f[u].conductance_pu * s[u].share;
-            const double b = f[u].susceptance_pu * s[u].share;
+            const double g = f[u].conductance_pu;
+            const double b = f[u].susceptance_pu;
             const double ar = size * s[u].cosine - vr;
             const double ai = size * s[u].sine - vi;
             const double ir = g * ar - b * ai;
@@ -90,39 +88,39 @@ static inline double forming_solve(Index n, const FormingParams* f, FormingState
 }
 
 static inline void forming_step(const FormingParams& p, FormingState& s, double slip_pu,
-                                double turn_rad, double reference_pu, double got_w,
-                                double got_var) {
+                                double turn_rad, double reference_pu) {
     const double target = p.droop_per_w * (s.set_w - s.wanted_w) + slip_pu;
     s.deviation_pu = snap(target + (s.deviation_pu - target) * p.decay, deviation_magic);
     const Phasor at = turned(s.cosine, s.sine, (s.deviation_pu - reference_pu) * turn_rad);
     s.cosine = at.cosine;
     s.sine = at.sine;
-    const double wanted = WK_SQRT(s.wanted_w * s.wanted_w + s.wanted_var * s.wanted_var);
-    const double got = WK_SQRT(got_w * got_w + got_var * got_var);
-    if (got < wanted * (1.0 - nearly)) {
-        double share = s.share * (beyond * got / wanted);
-        share = share < 1.0 ? share : 1.0;
-        s.share = share > least_share ? share : least_share;
-    } else {
-        s.share = 1.0 - snap((1.0 - s.share) * p.decay, angle_magic);
-    }
 }
 
 static inline void forming_place(FormingState& s, double cosine, double sine, double deviation_pu) {
     s.cosine = cosine;
     s.sine = sine;
     s.deviation_pu = deviation_pu;
-    s.share = 1.0;
+    s.curtailed = 0;
     s.set_w = 0.0;
 }
 
-static inline Index forming_limit(FormingState& s, double room_va) {
+static inline Index forming_limit(FormingState& s, double room_va, double gave_w) {
     const double size = WK_SQRT(s.wanted_w * s.wanted_w + s.wanted_var * s.wanted_var);
-    if (size <= room_va) return 0;
-    s.wanted_w *= room_va / size;
-    s.wanted_var *= room_va / size;
-    s.fixed = 1;
-    return 1;
+    const bool beyond = s.wanted_w > 0.0 ? s.wanted_w > gave_w : s.wanted_w < gave_w;
+    s.fixed = s.curtailed == 1 && beyond ? 1 : 0;
+    if (size > room_va) {
+        s.wanted_w *= room_va / size;
+        s.wanted_var *= room_va / size;
+        s.fixed = 1;
+    }
+    return s.fixed;
+}
+
+static inline void forming_curtailed(FormingState& s, double gave_w) {
+    double gap = s.wanted_w - gave_w;
+    gap = gap > 0.0 ? gap : -gap;
+    const double size = s.wanted_w > 0.0 ? s.wanted_w : -s.wanted_w;
+    s.curtailed = gap > nearly * size ? 1 : 0;
 }
 
 static inline void forming_shift(FormingState& s, double cosine, double sine) {

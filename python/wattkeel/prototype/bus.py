@@ -38,6 +38,7 @@ from wattkeel.prototype.event_log import (
     log_event,
 )
 from wattkeel.prototype.forming import (
+    forming_curtailed,
     forming_limit,
     forming_place,
     forming_shift,
@@ -217,43 +218,20 @@ def following_step(v, k, tick, signal, at):
 
 
 @kernel
-def forming_wanted(v, bus_w, load_w, load_var, given_var):
-    """Solve the network with its forming units; returns the voltage of the site bus, pu."""
+def forming_network(v, bus_w, load_w, load_var, given_var):
+    """Solve the network with the units that no limit holds; returns the voltage of the site bus, pu."""
     p = v.grid[0]
     s = v.grid_state[0]
-    connected = v.island_state[0].mode == CONNECTED
+    island = v.island_state[0]
+    connected = island.mode == CONNECTED
     source, r, x, _, _ = network_source(p, s, v.tap_changer_state[0].ratio)
     bank = v.capacitor_bank[0].step_pu * v.capacitor_bank_state[0].in_use
     standing = p.transformer_loss_0_w if connected else 0.0
-    source = source if connected else 0.0
-    energised = v.island_state[0].energised * (1.0 + v.island_state[0].lift_pu)
-    units = v.converter.shape[0]
-    free = 1 if connected else 0
-    for u in range(units):
-        v.forming_state[u].fixed = 0
-        if v.forming[u].present == 1:
-            bus_w += v.battery_state[u].auxiliary_w  # of the tick before; following units have it in theirs
-    voltage = 0.0
-    for turn in range(2):  # again without those that their current limit holds
-        p0, p1, p2, q0, q1, q2 = network_load(p, bank, bus_w + standing, load_w, load_var, given_var)
-        voltage = forming_solve(
-            units, v.forming, v.forming_state, energised, source, r, x, p0, p1, p2, q0, q1, q2,
-            s.bus_voltage_pu, p.base_va,
-        )  # fmt: skip
-        held = 0
-        for u in range(units):
-            fs = v.forming_state[u]
-            if turn == 0 and v.forming[u].present == 1:
-                _, room = converter_room(v.converter[u], v.converter_state[u], voltage)
-                if forming_limit(fs, room) == 1:
-                    held = 1
-                    bus_w -= fs.wanted_w
-                    given_var += fs.wanted_var
-                else:
-                    free = 1
-        if held == 0 or free == 0:
-            break
-    return voltage
+    p0, p1, p2, q0, q1, q2 = network_load(p, bank, bus_w + standing, load_w, load_var, given_var)
+    return forming_solve(
+        v.converter.shape[0], v.forming, v.forming_state, island.energised * (1.0 + island.lift_pu),
+        source if connected else 0.0, r, x, p0, p1, p2, q0, q1, q2, s.bus_voltage_pu, p.base_va,
+    )  # fmt: skip
 
 
 @kernel
@@ -266,43 +244,74 @@ def site_deviation(v):
 
 
 @kernel
-def forming_units_step(v, k, tick, signal, at, voltage_pu):
-    """All grid-forming units at the voltage of this tick; returns (active W, reactive var) delivered."""
+def forming_unit_step(v, k, tick, signal, at, u, voltage_pu):
+    """One grid-forming unit at the voltage of this tick; returns (active W, reactive var) delivered."""
+    p = v.converter[u]
+    s = v.converter_state[u]
+    f = v.forming_state[u]
+    grid = v.grid[0]
+    island = v.island_state[0]
+    converter_heard(p, s, v.converter_ring)
+    wanted = converter_capability(p, s, f.wanted_w, f.wanted_var, voltage_pu)
+    power, var = store_step(v, k, tick, signal, at, u, wanted)
+    forming_curtailed(f, s.power_w)
+    if island.mode == CONNECTED:
+        f.set_w = s.asked_w
+    else:
+        f.set_w = f.wanted_w + (f.set_w - f.wanted_w) * v.island[0].restore_decay
+    if island.mode != DARK:
+        grid_pu = v.grid_state[0].frequency_hz / grid.nominal_frequency_hz - 1.0
+        slip_pu = 0.0
+        if island.syncing == 1:
+            slip_pu = grid_pu + v.island[0].sync_slip_hz / grid.nominal_frequency_hz
+        frame_pu = grid_pu if island.mode == CONNECTED else island.deviation_pu
+        forming_step(v.forming[u], f, slip_pu, grid.nominal_frequency_hz * v.island[0].turn_per_hz, frame_pu)
+    return power, var
+
+
+@kernel
+def forming_units_step(v, k, tick, signal, at, bus_w, load_w, load_var, given_var):
+    """All grid-forming units; returns (active W, reactive var) delivered and the voltage of the bus, pu.
+
+    Units that a limit holds deliver first; the network is solved again for the rest.
+    """
     total_w = 0.0
     total_var = 0.0
-    grid = v.grid[0]
-    gs = v.grid_state[0]
+    voltage = 0.0
     island = v.island_state[0]
-    connected = island.mode == CONNECTED
-    grid_pu = gs.frequency_hz / grid.nominal_frequency_hz - 1.0
-    slip_pu = 0.0
-    if island.syncing == 1:
-        slip_pu = grid_pu + v.island[0].sync_slip_hz / grid.nominal_frequency_hz
-    frame_pu = grid_pu if connected else site_deviation(v)
-    turn_rad = grid.nominal_frequency_hz * v.island[0].turn_per_hz
+    island.deviation_pu = site_deviation(v)
+    held = 0
+    free = 1 if island.mode == CONNECTED else 0
     for u in range(v.converter.shape[0]):
-        f = v.forming[u]
-        if f.present == 0:
-            continue
-        p = v.converter[u]
-        s = v.converter_state[u]
-        fs = v.forming_state[u]
-        converter_heard(p, s, v.converter_ring)
-        if island.mode == DARK:
-            fs.wanted_w = 0.0
-            fs.wanted_var = 0.0
-        wanted = converter_capability(p, s, fs.wanted_w, fs.wanted_var, voltage_pu)
-        power, var = store_step(v, k, tick, signal, at, u, wanted)
-        total_w += power
-        total_var += var
-        if island.mode == DARK:
-            continue
-        if connected:
-            fs.set_w = s.asked_w
-        else:
-            fs.set_w = fs.wanted_w + (fs.set_w - fs.wanted_w) * v.island[0].restore_decay
-        forming_step(f, fs, slip_pu, turn_rad, frame_pu, s.power_w, var)
-    return total_w, total_var
+        v.forming_state[u].fixed = 0
+        if v.forming[u].present == 1:
+            bus_w += v.battery_state[u].auxiliary_w  # of the tick before; following units have it in theirs
+            if island.mode == DARK:
+                v.forming_state[u].wanted_w = 0.0
+                v.forming_state[u].wanted_var = 0.0
+    if island.mode != DARK:
+        voltage = forming_network(v, bus_w, load_w, load_var, given_var)
+    for u in range(v.converter.shape[0]):
+        if v.forming[u].present == 1:
+            s = v.converter_state[u]
+            _, room = converter_room(v.converter[u], s, voltage)
+            if forming_limit(v.forming_state[u], room, s.power_w) == 1:
+                power, var = forming_unit_step(v, k, tick, signal, at, u, voltage)
+                total_w += power
+                total_var += var
+                bus_w -= s.power_w
+                given_var += var
+                held = 1
+            else:
+                free = 1
+    if held == 1 and free == 1 and island.mode != DARK:
+        voltage = forming_network(v, bus_w, load_w, load_var, given_var)
+    for u in range(v.converter.shape[0]):
+        if v.forming[u].present == 1 and v.forming_state[u].fixed == 0:
+            power, var = forming_unit_step(v, k, tick, signal, at, u, voltage)
+            total_w += power
+            total_var += var
+    return total_w, total_var, voltage
 
 
 @kernel
@@ -473,10 +482,10 @@ def bus_step(v, k, tick, signal):
     load_var = grid.reactive_per_watt * connected_w
     bus_pu = 0.0
     if v.site[0].forming == 1:
-        if island.mode != DARK:
-            bus_w = connected_w - generation_w - storage_w
-            bus_pu = forming_wanted(v, bus_w, connected_w, load_var, given_var)
-        more_w, more_var = forming_units_step(v, k, tick, signal, at, bus_pu)
+        bus_w = connected_w - generation_w - storage_w
+        more_w, more_var, bus_pu = forming_units_step(
+            v, k, tick, signal, at, bus_w, connected_w, load_var, given_var
+        )
         storage_w += more_w
         given_var += more_var
         island_lift(v.island[0], island, v.grid_state[0].voltage_pu if island.syncing == 1 else 1.0, bus_pu)

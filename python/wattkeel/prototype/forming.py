@@ -16,9 +16,7 @@ TURN = 6.283185307179586
 ANGLE_MAGIC = 1.5 * 2.0**2  # quanta of 2^-50
 DEVIATION_MAGIC = 1.5 * 2.0**-2  # quanta of 2^-54
 SERIES_TERMS = 14
-LEAST_SHARE = 1e-3
 NEARLY = 1e-9  # relative; rounding is no limit
-BEYOND = 1.02  # what is asked for over what the cells give, so that a limit that is met stays met
 
 
 @kernel
@@ -65,8 +63,8 @@ def forming_solve(
     for u in range(n):
         if f[u].present == 1 and s[u].fixed == 0:
             size = f[u].voltage_setpoint_pu * energised
-            g = f[u].conductance_pu * s[u].share
-            b = f[u].susceptance_pu * s[u].share
+            g = f[u].conductance_pu
+            b = f[u].susceptance_pu
             yr += g
             yi += b
             jr += size * (g * s[u].cosine - b * s[u].sine)
@@ -88,8 +86,8 @@ def forming_solve(
     for u in range(n):
         if f[u].present == 1 and s[u].fixed == 0:
             size = f[u].voltage_setpoint_pu * energised
-            g = f[u].conductance_pu * s[u].share
-            b = f[u].susceptance_pu * s[u].share
+            g = f[u].conductance_pu
+            b = f[u].susceptance_pu
             ar = size * s[u].cosine - vr
             ai = size * s[u].sine - vi
             ir = g * ar - b * ai
@@ -100,25 +98,16 @@ def forming_solve(
 
 
 @kernel
-def forming_step(p, s, slip_pu, turn_rad, reference_pu, got_w, got_var):
-    """Frequency and angle of a unit for the next tick, and what limits leave of its admittance.
+def forming_step(p, s, slip_pu, turn_rad, reference_pu):
+    """Frequency and angle of a unit for the next tick.
 
     The frequency follows the droop through a first-order filter, exact for the power of this tick:
     deviation = droop (set power - power) + ``slip_pu``. The angle turns against a frame whose deviation is
-    ``reference_pu`` by ``turn_rad`` per unit of difference. Where the cells gave less, the virtual impedance
-    grows until the network asks for hardly more than they give, and shrinks again with the filter.
+    ``reference_pu`` by ``turn_rad`` per unit of difference.
     """
     target = p.droop_per_w * (s.set_w - s.wanted_w) + slip_pu
     s.deviation_pu = snap(target + (s.deviation_pu - target) * p.decay, DEVIATION_MAGIC)
     s.cosine, s.sine = turned(s.cosine, s.sine, (s.deviation_pu - reference_pu) * turn_rad)
-    wanted = math.sqrt(s.wanted_w * s.wanted_w + s.wanted_var * s.wanted_var)
-    got = math.sqrt(got_w * got_w + got_var * got_var)
-    if got < wanted * (1.0 - NEARLY):
-        share = s.share * (BEYOND * got / wanted)
-        share = share if share < 1.0 else 1.0
-        s.share = share if share > LEAST_SHARE else LEAST_SHARE
-    else:
-        s.share = 1.0 - snap((1.0 - s.share) * p.decay, ANGLE_MAGIC)
 
 
 @kernel
@@ -127,20 +116,34 @@ def forming_place(s, cosine, sine, deviation_pu):
     s.cosine = cosine
     s.sine = sine
     s.deviation_pu = deviation_pu
-    s.share = 1.0
+    s.curtailed = 0
     s.set_w = 0.0
 
 
 @kernel
-def forming_limit(s, room_va):
-    """Hold a unit at its current limit, the angle of its power kept; returns 1 where that binds."""
+def forming_limit(s, room_va, gave_w):
+    """Hold a unit at its limits; returns 1 where one binds.
+
+    The current limit keeps the angle of the power. The cells' limit is known where they gave less in the last
+    tick (``gave_w``) and the network takes more again: they then give what they can, and the others the rest.
+    """
     size = math.sqrt(s.wanted_w * s.wanted_w + s.wanted_var * s.wanted_var)
-    if size <= room_va:
-        return 0
-    s.wanted_w *= room_va / size
-    s.wanted_var *= room_va / size
-    s.fixed = 1
-    return 1
+    beyond = s.wanted_w > gave_w if s.wanted_w > 0.0 else s.wanted_w < gave_w
+    s.fixed = 1 if s.curtailed == 1 and beyond else 0
+    if size > room_va:
+        s.wanted_w *= room_va / size
+        s.wanted_var *= room_va / size
+        s.fixed = 1
+    return s.fixed
+
+
+@kernel
+def forming_curtailed(s, gave_w):
+    """Remember whether the cells gave less than the network took."""
+    gap = s.wanted_w - gave_w
+    gap = gap if gap > 0.0 else -gap
+    size = s.wanted_w if s.wanted_w > 0.0 else -s.wanted_w
+    s.curtailed = 1 if gap > NEARLY * size else 0
 
 
 @kernel
