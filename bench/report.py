@@ -145,13 +145,22 @@ def prototype_lines(measures: dict[str, Any]) -> list[str]:
 
 def ageing_lines(measures: dict[str, Any]) -> list[str]:
     """Table of counting stress, and of years of ageing."""
-    columns, rows = _columns(measures, "ageing/")
+    return _figures("Ageing", "ageing/", measures)
+
+
+def flicker_lines(measures: dict[str, Any]) -> list[str]:
+    """Table of the flickermeter."""
+    return _figures("Flickermeter", "flicker/", measures)
+
+
+def _figures(title: str, prefix: str, measures: dict[str, Any]) -> list[str]:
+    columns, rows = _columns(measures, prefix)
     body = [
         [name, next(iter(cells.values()))["unit"],
          *(number(cells[c]["value"]) if c in cells else "-" for c in columns)]
         for name, cells in rows.items()
     ]  # fmt: skip
-    return ["Ageing", *table(["what", "unit", *columns], body), ""] if body else []
+    return [title, *table(["what", "unit", *columns], body), ""] if body else []
 
 
 def other_lines(measures: dict[str, Any]) -> list[str]:
@@ -209,7 +218,15 @@ def lines(report: dict[str, Any]) -> list[str]:
         f"{where['build']['compiler']}, {where['build']['build_type']}, {where['build']['float_flags']}",
         "",
     ]
-    parts = (kernel_lines, battery_lines, ageing_lines, engine_lines, prototype_lines, other_lines)
+    parts = (
+        kernel_lines,
+        battery_lines,
+        ageing_lines,
+        flicker_lines,
+        engine_lines,
+        prototype_lines,
+        other_lines,
+    )
     body = [line for part in parts for line in part(measures)]
     body += peer_lines(report)
     answers = ["Answers checked", *(f"  {check}" for check in report["checks"]), ""]

@@ -16,6 +16,7 @@ os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / "build" / "numba"))
 import ageing  # noqa: E402
 import batteries  # noqa: E402
 import engine  # noqa: E402
+import flicker  # noqa: E402
 import kernels  # noqa: E402
 import memory  # noqa: E402
 import peers  # noqa: E402
@@ -27,6 +28,7 @@ MODULES = {
     "kernels": kernels,
     "batteries": batteries,
     "ageing": ageing,
+    "flicker": flicker,
     "engine": engine,
     "prototype": prototype,
     "memory": memory,

@@ -158,6 +158,9 @@ py::dict kernel_functions(const std::string& isa) {
     WATTKEEL_ADD(grid_run);
     WATTKEEL_ADD(transformer_step);
     WATTKEEL_ADD(transformer_run);
+    WATTKEEL_ADD(flicker_class);
+    WATTKEEL_ADD(flicker_step);
+    WATTKEEL_ADD(flicker_run);
 #undef WATTKEEL_ADD
     return functions;
 }

@@ -1,4 +1,4 @@
-"""Butterworth band-pass of a long record in numpy alone.
+"""Digital filters, and a Butterworth band-pass of a long record in numpy alone.
 
 A recursive filter is sequential, which pure Python cannot afford over millions of samples. The record is cut
 into blocks that run side by side as lanes of numpy rows, each from rest; what every block inherits from the
@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["as_samples", "band_pass", "butterworth_band", "settling_time"]
+__all__ = ["as_samples", "band_pass", "bilinear", "butterworth_band", "butterworth_low", "settling_time"]
 
 Array = NDArray[np.float64]
 
@@ -85,6 +85,75 @@ def butterworth_band(order: int, f_low_hz: float, f_high_hz: float, tick_s: floa
         gain = abs(np.polyval((a2, a1, 1.0), centre) / np.polyval(b[::-1], centre))
         row[:] = (gain * b[0], gain * b[1], gain * b[2], 1.0, a1, a2)
     return sections
+
+
+def bilinear(
+    numerator: tuple[float, float, float],
+    denominator: tuple[float, float, float],
+    tick_s: float,
+    match_hz: float,
+) -> Array:
+    """Digital section of an analogue one of second order, by the bilinear transform.
+
+    Parameters
+    ----------
+    numerator, denominator : tuple of float
+        Coefficients of ``s^2``, ``s`` and 1; the first one of the denominator is not 0.
+    tick_s : float
+        Time between samples, s.
+    match_hz : float
+        Frequency at which the two responses are equal, Hz, ``0 < match_hz < 0.5 / tick_s``.
+
+    Returns
+    -------
+    ndarray, shape (6,)
+        ``b0 b1 b2 1 a1 a2``, as `butterworth_band`.
+
+    Raises
+    ------
+    ValueError
+        If the frequency is out of its range.
+    """
+    if not 0.0 < match_hz < 0.5 / tick_s:
+        raise ValueError(f"need 0 < {match_hz:g} < {0.5 / tick_s:g} Hz (half the sampling rate)")
+    c = 2.0 * math.pi * match_hz / math.tan(math.pi * match_hz * tick_s)  # s = c (z - 1) / (z + 1)
+    section = np.array(
+        [
+            coefficient
+            for q2, q1, q0 in (numerator, denominator)
+            for coefficient in ((q2 * c + q1) * c + q0, 2.0 * (q0 - q2 * c * c), (q2 * c - q1) * c + q0)
+        ]
+    )
+    return np.asarray(section / section[3])
+
+
+def butterworth_low(order: int, f_hz: float, tick_s: float) -> Array:
+    """Second-order sections of a digital Butterworth low-pass of even order (bilinear, edge pre-warped).
+
+    Parameters
+    ----------
+    order : int
+        Order, even.
+    f_hz : float
+        Frequency at which it is 3 dB down, Hz.
+    tick_s : float
+        Time between samples, s.
+
+    Returns
+    -------
+    ndarray, shape (order / 2, 6)
+        Rows ``b0 b1 b2 1 a1 a2``.
+
+    Raises
+    ------
+    ValueError
+        If the order is odd or below 2, or the frequency not below half the sampling rate.
+    """
+    if order < 2 or order % 2:
+        raise ValueError(f"order must be even and at least 2, got {order}")
+    w = 2.0 * math.pi * f_hz
+    damping = [math.sin(math.pi * (2 * i + 1) / (2 * order)) for i in range(order // 2)]
+    return np.array([bilinear((0.0, 0.0, w * w), (1.0, 2.0 * d * w, w * w), tick_s, f_hz) for d in damping])
 
 
 def settling_time(

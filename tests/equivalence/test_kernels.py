@@ -8,6 +8,7 @@ import pkgutil
 from typing import Any
 
 import conversion_inputs  # noqa: F401 registers its builders
+import flicker_inputs  # noqa: F401 registers its builders
 import grid_inputs  # noqa: F401 registers its builders
 import numpy as np
 import pytest
@@ -63,6 +64,7 @@ INNER = {
     "delivered_size",
     "stored_size",
     "table_place",
+    "flicker_tidy",
 }
 WHOLE_SITE = {"advance", "bus_step", "envelope_add", "envelope_clear", "envelope_close", "facility_step",
               "generation_step", "jobs_step", "lanes_step", "limit_k", "log_event", "role_soc", "store_step",

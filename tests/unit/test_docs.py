@@ -152,6 +152,15 @@ def test_python_of_the_results_page_runs(tmp_path: Path, monkeypatch: pytest.Mon
     assert not any("wattkeel" in block.text.replace("without wattkeel", "") for block in found)
 
 
+def test_python_of_the_power_quality_page_runs() -> None:
+    found = [block for block in blocks(ROOT / "docs/power_quality.md") if block.language == "python"]
+    space: dict[str, Any] = {}
+    for block in found:
+        exec(compile(block.text, str(block), "exec"), space)
+    assert [round(float(pst), 2) for pst in space["found"].pst] == [1.05]
+    assert len(space["changes"]) == 37
+
+
 # -- tables of the results page ------------------------------------------------------------------------
 
 

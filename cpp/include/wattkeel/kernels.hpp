@@ -165,6 +165,11 @@ struct KernelTable {
     void (*transformer_run)(Index ticks, const NodeParams& p, const GridParams& z, In source_pu,
                             In load_w, In load_var, Out power_w, Out reactive_var, Out loss_w,
                             Out voltage_pu, Out share);
+    // flicker
+    Index (*flicker_class)(double p_inst);
+    double (*flicker_step)(const FlickerParams& p, FlickerState& s, double voltage);
+    void (*flicker_run)(Index n, const FlickerParams& p, FlickerState& s, Index* classes,
+                        Index counted, Index every, In voltage, Out series);
 };
 
 // Instruction sets compiled in, and those of them that this machine has; ascending.

@@ -1021,6 +1021,46 @@ static_assert(std::is_standard_layout_v<RecordParams> && std::is_trivially_copya
 static_assert(offsetof(RecordParams, envelope_tick) == 0);
 static_assert(sizeof(RecordParams) == 8);
 
+// Flickermeter of IEC 61000-4-15 edition 2: settings of `wk.power_quality.flicker` and `wk.power_quality.Flickermeter`.
+struct FlickerParams {
+    double mean_share;  // [1] Share of a new sample in the mean square of the voltage.
+    double high_gain;  // [1] Gain of the high-pass at the highest frequency.
+    double high_pole;  // [1] Pole of the high-pass.
+    double section[25];  // [1] Second-order sections, b0 b1 b2 a1 a2 each: three of the low-pass, two of the weighting.
+    double smooth_share;  // [1] Share of a new sample in the smoothed square.
+    double scale;  // [1] P_inst of a smoothed square of one.
+};
+static_assert(std::is_standard_layout_v<FlickerParams> && std::is_trivially_copyable_v<FlickerParams>);
+static_assert(offsetof(FlickerParams, mean_share) == 0);
+static_assert(offsetof(FlickerParams, high_gain) == 8);
+static_assert(offsetof(FlickerParams, high_pole) == 16);
+static_assert(offsetof(FlickerParams, section) == 24);
+static_assert(offsetof(FlickerParams, smooth_share) == 224);
+static_assert(offsetof(FlickerParams, scale) == 232);
+static_assert(sizeof(FlickerParams) == 240);
+
+// State of FlickerParams.
+struct FlickerState {
+    std::int64_t samples;  // [1] Samples taken in.
+    double mean_square;  // [V^2] Slow mean of the squared voltage.
+    double last;  // [1] Squared voltage over its mean, one sample ago.
+    double high;  // [1] Output of the high-pass.
+    double memory[10];  // [1] Memory of the sections, two numbers each.
+    double smooth;  // [1] Smoothed square of the weighted signal.
+    double p_inst_max;  // [1] Largest P_inst since counting began.
+    std::int64_t phase;  // [1] Samples since the last one of the series.
+};
+static_assert(std::is_standard_layout_v<FlickerState> && std::is_trivially_copyable_v<FlickerState>);
+static_assert(offsetof(FlickerState, samples) == 0);
+static_assert(offsetof(FlickerState, mean_square) == 8);
+static_assert(offsetof(FlickerState, last) == 16);
+static_assert(offsetof(FlickerState, high) == 24);
+static_assert(offsetof(FlickerState, memory) == 32);
+static_assert(offsetof(FlickerState, smooth) == 112);
+static_assert(offsetof(FlickerState, p_inst_max) == 120);
+static_assert(offsetof(FlickerState, phase) == 128);
+static_assert(sizeof(FlickerState) == 136);
+
 // Codes of choices.
 inline constexpr std::int64_t site_engine_native = 0;
 inline constexpr std::int64_t site_engine_numba = 1;
@@ -1058,6 +1098,10 @@ inline constexpr std::int64_t control_target_fixed = 1;
 inline constexpr std::int64_t control_target_follow = 2;
 inline constexpr std::int64_t grid_frequency_model_fixed = 0;
 inline constexpr std::int64_t grid_frequency_model_swing = 1;
+inline constexpr std::int64_t flicker_lamp_230v_50hz = 0;
+inline constexpr std::int64_t flicker_lamp_120v_60hz = 1;
+inline constexpr std::int64_t flicker_lamp_120v_50hz = 2;
+inline constexpr std::int64_t flicker_lamp_230v_60hz = 3;
 
 // Rows of the lane matrix.
 inline constexpr std::int64_t lane_offset_tick = 0;  // [tick] Lateness of the rack in the present iteration.
@@ -1537,6 +1581,20 @@ inline constexpr ParamField param_field_table[] = {
     {"IslandState", "sine", offsetof(IslandState, sine), 'f', 1},
     {"IslandState", "syncing", offsetof(IslandState, syncing), 'i', 1},
     {"RecordParams", "envelope_tick", offsetof(RecordParams, envelope_tick), 'i', 1},
+    {"FlickerParams", "mean_share", offsetof(FlickerParams, mean_share), 'f', 1},
+    {"FlickerParams", "high_gain", offsetof(FlickerParams, high_gain), 'f', 1},
+    {"FlickerParams", "high_pole", offsetof(FlickerParams, high_pole), 'f', 1},
+    {"FlickerParams", "section", offsetof(FlickerParams, section), 'f', 25},
+    {"FlickerParams", "smooth_share", offsetof(FlickerParams, smooth_share), 'f', 1},
+    {"FlickerParams", "scale", offsetof(FlickerParams, scale), 'f', 1},
+    {"FlickerState", "samples", offsetof(FlickerState, samples), 'i', 1},
+    {"FlickerState", "mean_square", offsetof(FlickerState, mean_square), 'f', 1},
+    {"FlickerState", "last", offsetof(FlickerState, last), 'f', 1},
+    {"FlickerState", "high", offsetof(FlickerState, high), 'f', 1},
+    {"FlickerState", "memory", offsetof(FlickerState, memory), 'f', 10},
+    {"FlickerState", "smooth", offsetof(FlickerState, smooth), 'f', 1},
+    {"FlickerState", "p_inst_max", offsetof(FlickerState, p_inst_max), 'f', 1},
+    {"FlickerState", "phase", offsetof(FlickerState, phase), 'i', 1},
 };
 inline constexpr std::size_t param_field_count = sizeof(param_field_table) / sizeof(ParamField);
 

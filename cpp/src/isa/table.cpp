@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Compiled once per instruction set: all kernels, as a table.
 #include "kernels/ageing.hpp"
+#include "kernels/flicker.hpp"
 #include "kernels/runs.hpp"
 #include "kernels/site.hpp"
 #include "wattkeel/kernels.hpp"
@@ -81,6 +82,9 @@ const KernelTable table = {
     grid_run,
     transformer_step,
     transformer_run,
+    flicker_class,
+    flicker_step,
+    flicker_run,
 };
 
 }  // namespace wattkeel::WATTKEEL_ISA_NAMESPACE

@@ -548,6 +548,28 @@ RecordParams: Final[np.dtype[Any]] = np.dtype(
         ("envelope_tick", np.int64),
     ]
 )
+FlickerParams: Final[np.dtype[Any]] = np.dtype(
+    [
+        ("mean_share", np.float64),
+        ("high_gain", np.float64),
+        ("high_pole", np.float64),
+        ("section", np.float64, (25,)),
+        ("smooth_share", np.float64),
+        ("scale", np.float64),
+    ]
+)
+FlickerState: Final[np.dtype[Any]] = np.dtype(
+    [
+        ("samples", np.int64),
+        ("mean_square", np.float64),
+        ("last", np.float64),
+        ("high", np.float64),
+        ("memory", np.float64, (10,)),
+        ("smooth", np.float64),
+        ("p_inst_max", np.float64),
+        ("phase", np.int64),
+    ]
+)
 
 # Every struct by its name.
 STRUCTS: Final[dict[str, np.dtype[Any]]] = {
@@ -586,6 +608,8 @@ STRUCTS: Final[dict[str, np.dtype[Any]]] = {
     "IslandParams": IslandParams,
     "IslandState": IslandState,
     "RecordParams": RecordParams,
+    "FlickerParams": FlickerParams,
+    "FlickerState": FlickerState,
 }
 
 # Rows of the lane matrix.
@@ -739,6 +763,7 @@ CHOICES: Final[dict[str, dict[str, int]]] = {
     "Generation.trace_interpolation": {"hold": 0, "linear": 1},
     "Control.target": {"off": 0, "fixed": 1, "follow": 2},
     "Grid.frequency_model": {"fixed": 0, "swing": 1},
+    "Flickermeter.lamp": {"230v_50hz": 0, "120v_60hz": 1, "120v_50hz": 2, "230v_60hz": 3},
 }
 SITE_ENGINE_NATIVE: Final = 0
 SITE_ENGINE_NUMBA: Final = 1
@@ -776,6 +801,10 @@ CONTROL_TARGET_FIXED: Final = 1
 CONTROL_TARGET_FOLLOW: Final = 2
 GRID_FREQUENCY_MODEL_FIXED: Final = 0
 GRID_FREQUENCY_MODEL_SWING: Final = 1
+FLICKER_LAMP_230V_50HZ: Final = 0
+FLICKER_LAMP_120V_60HZ: Final = 1
+FLICKER_LAMP_120V_50HZ: Final = 2
+FLICKER_LAMP_230V_60HZ: Final = 3
 
 
 def layout() -> list[tuple[str, str, int, str, int]]:

@@ -3007,6 +3007,58 @@ class Compliance(Parameters):
     )
 
 
+class Flickermeter(Parameters):
+    """Section ``power_quality.flickermeter``.
+
+    Flickermeter of IEC 61000-4-15 edition 2: settings of `wk.power_quality.flicker` and
+    `wk.power_quality.Flickermeter`.
+
+    Parameters
+    ----------
+    lamp
+        Reference lamp and frequency of the system; both enter the filters. [1]
+    interval_s
+        Time over which a Pst is taken; 10 min by the standard. [s]
+    settle_s
+        Time at the begin that is not judged: the high-pass of 0.05 Hz and the mean of the voltage settle.
+        [s]
+    series_s
+        Spacing of the series of P_inst, rounded to whole samples; 0 keeps none. [s]
+    """
+
+    toml_section: ClassVar[str] = "power_quality.flickermeter"
+
+    lamp: Literal["230v_50hz", "120v_60hz", "120v_50hz", "230v_60hz"] = Field(
+        default="230v_50hz",
+        description="Reference lamp and frequency of the system; both enter the filters.",
+        json_schema_extra={"unit": "1", "type": "choice", "source": "IEC 61000-4-15:2010"},
+    )
+    interval_s: Finite = Field(
+        default=600.0,
+        ge=1.0,
+        le=86400.0,
+        description="Time over which a Pst is taken; 10 min by the standard.",
+        json_schema_extra={"unit": "s", "source": "IEC 61000-4-15:2010, 5.7"},
+    )
+    settle_s: Finite = Field(
+        default=60.0,
+        ge=0.0,
+        le=3600.0,
+        description=(
+            "Time at the begin that is not judged: the high-pass of 0.05 Hz and the mean of the voltage "
+            "settle."
+        ),
+        json_schema_extra={"unit": "s"},
+    )
+    series_s: Finite = Field(
+        default=0.1,
+        ge=0.0,
+        le=3600.0,
+        description="Spacing of the series of P_inst, rounded to whole samples; 0 keeps none.",
+        json_schema_extra={"unit": "s"},
+    )
+
+
 class ScenarioModel(Parameters):
     """A whole scenario: one member per section.
 
@@ -3092,4 +3144,5 @@ MODELS: dict[str, type[Parameters]] = {
     "Record": Record,
     "Compliance": Compliance,
     "Rule": Rule,
+    "Flickermeter": Flickermeter,
 }

@@ -33,6 +33,7 @@ STAGES = (
     "grid",
     "record",
     "compliance",
+    "power_quality",
 )
 TYPES = (
     "float",

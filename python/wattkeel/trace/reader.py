@@ -51,23 +51,26 @@ def read_trace(path: str | os.PathLike[str], columns: Sequence[str] = (), *, whe
         The file cannot be used; the error holds every fault found, each with its remedy.
     """
     notes = Notes(where, os.fspath(path))
-    stored = _load(Path(path), notes)
-    data = _unpack(stored, notes)
-    table: Table
-    if data[:4] == b"PAR1":
-        table = ParquetTable(data, notes)
-        stamps = table.stamp_columns()
-    else:
-        if Path(path).suffix.lower() in (".parquet", ".pq"):
-            notes.stop(f"the file is not Parquet (it begins with {data[:4]!r})", "copy it or name it anew")
-        table, stamps = CsvTable(decode(data, notes), notes), []
+    stored = load(Path(path), notes)
+    table, stamps = open_table(Path(path), stored, notes)
     plan = layout.find_layout(table.names, columns, stamps, notes)
     wanted = {plan.time.index, *(c.index for c in plan.keys), *(c.column.index for c in plan.power)}
     names, samples = samples_of(plan, table, table.read(sorted(wanted)), notes)
     return _finished(names, samples, hashlib.sha256(stored).hexdigest(), notes)
 
 
-def _load(path: Path, notes: Notes) -> bytes:
+def open_table(path: Path, stored: bytes, notes: Notes) -> tuple[Table, list[int]]:
+    """Open the table in the bytes of a file; also the columns whose type is a point in time."""
+    data = _unpack(stored, notes)
+    if data[:4] == b"PAR1":
+        table = ParquetTable(data, notes)
+        return table, table.stamp_columns()
+    if path.suffix.lower() in (".parquet", ".pq"):
+        notes.stop(f"the file is not Parquet (it begins with {data[:4]!r})", "copy it or name it anew")
+    return CsvTable(decode(data, notes), notes), []
+
+
+def load(path: Path, notes: Notes) -> bytes:
     """Give the bytes of the file."""
     try:
         data = path.read_bytes()
