@@ -18,7 +18,16 @@ LONGEST_FILE_LINES = 600
 LONGEST_FUNCTION_LINES = 60
 
 # Rooms around the core. They take a Scenario or a Result and give a value; none knows another.
-ROOMS = {"compliance", "economics", "interop", "power_quality", "reliability", "report", "sizing"}
+ROOMS = {
+    "compliance",
+    "economics",
+    "interop",
+    "power_quality",
+    "reliability",
+    "report",
+    "resonance",
+    "sizing",
+}
 # Modules that compose rooms for the user, or write down what the rooms found.
 COMPOSERS = {"__init__", "cli", "result", "rundir", "simulation"}
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from wattkeel._version import __version__
 
 if TYPE_CHECKING:
-    from wattkeel import ageing, parameters, power_quality, sizing, stages
+    from wattkeel import ageing, parameters, power_quality, resonance, sizing, stages
     from wattkeel.engine import Engine, Snapshot
     from wattkeel.errors import Fault, MissingExtra, ScenarioError, SimulationError
     from wattkeel.result import Result, open_result
@@ -39,6 +39,7 @@ __all__ = [
     "open_result",
     "parameters",
     "power_quality",
+    "resonance",
     "simulate",
     "sizing",
     "stages",
@@ -61,7 +62,7 @@ _HOME = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("ageing", "parameters", "power_quality", "sizing", "stages"):
+    if name in ("ageing", "parameters", "power_quality", "resonance", "sizing", "stages"):
         return importlib.import_module(f"wattkeel.{name}")
     if name in _HOME:
         value = getattr(importlib.import_module(f"wattkeel.{_HOME[name]}"), name)

@@ -26,6 +26,7 @@ from wattkeel._generated.models import (
 from wattkeel.cell_checks import battery_findings, supercapacitor_findings
 from wattkeel.errors import Fault, ScenarioError
 from wattkeel.normalise import SECTIONS, Tree, near
+from wattkeel.resonance_checks import resonance_findings
 from wattkeel.supply_checks import forming_findings, grid_findings
 from wattkeel.toml_text import read_toml
 from wattkeel.units import format_quantity
@@ -128,6 +129,9 @@ class Judge:
             self._node(f"distribution.{name}", node)
         for name, unit in self.model.storage.items():
             self._storage(f"storage.{name}", unit)
+        for name, entry in self.model.resonance.items():
+            for places, value, message, remedy in resonance_findings(f"resonance.{name}", entry):
+                self.fault(places, value, message, remedy)
         self._size()
         self._control()
         self._grid()

@@ -99,21 +99,30 @@ def peak_load_w(scenario: Scenario) -> float:
     )
 
 
-def mean_import_w(scenario: Scenario) -> float:
-    """Import expected on average while all jobs run, without storage losses, W."""
-    model = scenario.model
-    inlet = {}
-    for name, rack in model.rack.items():
-        smoothed = _smoothing(rack, scenario)
-        mean_w = sum(share * smoothed(demand_w) for share, demand_w in demand_levels(scenario, rack))
-        inlet[name] = inlet_w(scenario, rack, mean_w)
-    bus_w = bus_load_w(scenario, inlet)
-    for name, plant in model.generation.items():
+def mean_gpu_w(scenario: Scenario, rack: models.Rack) -> float:
+    """Power of one GPU of a population expected on average while its job runs, W."""
+    smoothed = _smoothing(rack, scenario)
+    return sum(share * smoothed(demand_w) for share, demand_w in demand_levels(scenario, rack))
+
+
+def mean_generation_w(scenario: Scenario) -> float:
+    """Mean power of all generation, W."""
+    total_w = 0.0
+    for name, plant in scenario.model.generation.items():
         trace = scenario.traces[f"generation.{name}"]
         measured_w = plant.trace_rated_power_w or float(trace.power_w[:, 0].max())
         mean_w = float(trace.energy_j(plant.trace_interpolation)[0]) / trace.length_s
-        bus_w -= plant.rated_power_w * mean_w / measured_w
-    return bus_w
+        total_w += plant.rated_power_w * mean_w / measured_w
+    return total_w
+
+
+def mean_import_w(scenario: Scenario) -> float:
+    """Import expected on average while all jobs run, without storage losses, W."""
+    inlet = {
+        name: inlet_w(scenario, rack, mean_gpu_w(scenario, rack))
+        for name, rack in scenario.model.rack.items()
+    }
+    return bus_load_w(scenario, inlet) - mean_generation_w(scenario)
 
 
 def rated_power_w(scenario: Scenario) -> float:

@@ -3059,6 +3059,175 @@ class Flickermeter(Parameters):
     )
 
 
+class Resonance(Parameters):
+    """Section ``resonance.*``.
+
+    One thing that a periodic load may excite. The screening looks at all presets of this kind, and at
+    these; one that has the name of a preset takes its place.
+
+    Parameters
+    ----------
+    kind
+        A band of frequencies, single modes by their frequencies, or a shaft whose modes follow from its
+        masses and stiffnesses. [1]
+    nature
+        What swings: machines against each other, the shaft of a machine, the control of converters. [1]
+    low_hz
+        Band: lower edge. [Hz]
+    high_hz
+        Band: upper edge. [Hz]
+    mode_hz
+        Modes: frequencies, ascending. [Hz]
+    width_hz
+        Modes and shaft: half of the width that is searched around a mode; covers how well its frequency is
+        known. [Hz]
+    damping_ratio
+        Damping of each mode over the critical one; one value holds for all modes. At most one of
+        damping_ratio, log_decrement, decay_per_s and quality is given. [1]
+    log_decrement
+        The same as the logarithmic decrement: ln of the ratio of two successive swings. [1]
+    decay_per_s
+        The same as the rate at which a free swing decays (modal decrement factor). [1/s]
+    quality
+        The same as the quality factor: amplification at resonance in the steady state. [1]
+    inertia_s
+        Shaft: inertia constant H of each mass, from one end to the other, on the rating of the machine.
+        [s]
+    stiffness_pu
+        Shaft: stiffness of each section between two masses, torque on the rating of the machine per
+        electrical radian. [pu]
+    generator_mass
+        Shaft: number of the mass on which the electrical torque acts, counted from 1. [1]
+    nominal_frequency_hz
+        Shaft: nominal frequency of the machine. [Hz]
+    rated_power_va
+        Rating of the machine; 0: not given. [VA]
+    interaction
+        Swing of the machine's electrical power over that of the import of the site (interaction factor),
+        from a study of the network; 0: not known. [1]
+    limit_w
+        Largest amplitude (half of peak to peak) of the import that is allowed here; 0: none is given. [W]
+    """
+
+    toml_section: ClassVar[str] = "resonance.*"
+    preset_kind: ClassVar[str] = "resonance"
+
+    kind: Literal["band", "modes", "shaft"] = Field(
+        default="band",
+        description=(
+            "A band of frequencies, single modes by their frequencies, or a shaft whose modes follow from "
+            "its masses and stiffnesses."
+        ),
+        json_schema_extra={"unit": "1", "type": "choice"},
+    )
+    nature: Literal["electromechanical", "torsional", "converter", "other"] = Field(
+        default="other",
+        description=(
+            "What swings: machines against each other, the shaft of a machine, the control of converters."
+        ),
+        json_schema_extra={"unit": "1", "type": "choice"},
+    )
+    low_hz: Annotated[Finite, AtLeast(0.0001)] = Field(
+        default=0.0, le=10000.0, description="Band: lower edge.", json_schema_extra={"unit": "Hz"}
+    )
+    high_hz: Annotated[Finite, AtLeast(0.0001)] = Field(
+        default=0.0, le=10000.0, description="Band: upper edge.", json_schema_extra={"unit": "Hz"}
+    )
+    mode_hz: tuple[Finite, ...] = Field(
+        default=(),
+        description="Modes: frequencies, ascending.",
+        json_schema_extra={"unit": "Hz", "type": "floats"},
+    )
+    width_hz: Finite = Field(
+        default=0.5,
+        gt=0.0,
+        le=100.0,
+        description=(
+            "Modes and shaft: half of the width that is searched around a mode; covers how well its "
+            "frequency is known."
+        ),
+        json_schema_extra={"unit": "Hz"},
+    )
+    damping_ratio: tuple[Finite, ...] = Field(
+        default=(),
+        description=(
+            "Damping of each mode over the critical one; one value holds for all modes. At most one of "
+            "damping_ratio, log_decrement, decay_per_s and quality is given."
+        ),
+        json_schema_extra={"unit": "1", "type": "floats"},
+    )
+    log_decrement: tuple[Finite, ...] = Field(
+        default=(),
+        description="The same as the logarithmic decrement: ln of the ratio of two successive swings.",
+        json_schema_extra={"unit": "1", "type": "floats"},
+    )
+    decay_per_s: tuple[Finite, ...] = Field(
+        default=(),
+        description="The same as the rate at which a free swing decays (modal decrement factor).",
+        json_schema_extra={"unit": "1/s", "type": "floats"},
+    )
+    quality: tuple[Finite, ...] = Field(
+        default=(),
+        description="The same as the quality factor: amplification at resonance in the steady state.",
+        json_schema_extra={"unit": "1", "type": "floats"},
+    )
+    inertia_s: tuple[Finite, ...] = Field(
+        default=(),
+        description=(
+            "Shaft: inertia constant H of each mass, from one end to the other, on the rating of the "
+            "machine."
+        ),
+        json_schema_extra={"unit": "s", "type": "floats"},
+    )
+    stiffness_pu: tuple[Finite, ...] = Field(
+        default=(),
+        description=(
+            "Shaft: stiffness of each section between two masses, torque on the rating of the machine per "
+            "electrical radian."
+        ),
+        json_schema_extra={"unit": "pu", "type": "floats"},
+    )
+    generator_mass: Whole = Field(
+        default=0,
+        ge=0,
+        le=64,
+        description="Shaft: number of the mass on which the electrical torque acts, counted from 1.",
+        json_schema_extra={"unit": "1", "type": "int"},
+    )
+    nominal_frequency_hz: Finite = Field(
+        default=60.0,
+        ge=45.0,
+        le=65.0,
+        description="Shaft: nominal frequency of the machine.",
+        json_schema_extra={"unit": "Hz"},
+    )
+    rated_power_va: Annotated[Finite, AtLeast(1.0)] = Field(
+        default=0.0,
+        le=100000000000.0,
+        description="Rating of the machine; 0: not given.",
+        json_schema_extra={"unit": "VA"},
+    )
+    interaction: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=10.0,
+        description=(
+            "Swing of the machine's electrical power over that of the import of the site (interaction "
+            "factor), from a study of the network; 0: not known."
+        ),
+        json_schema_extra={"unit": "1", "source": "Hossain et al., arXiv:2605.01173"},
+    )
+    limit_w: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=10000000000000.0,
+        description=(
+            "Largest amplitude (half of peak to peak) of the import that is allowed here; 0: none is given."
+        ),
+        json_schema_extra={"unit": "W"},
+    )
+
+
 class ScenarioModel(Parameters):
     """A whole scenario: one member per section.
 
@@ -3099,6 +3268,9 @@ class ScenarioModel(Parameters):
         rate for chosen signals and around events; memory is bounded, files grow while the run runs.
     compliance
         Section ``compliance``: Connection rules that the run is judged by.
+    resonance
+        Section ``resonance.*``: One thing that a periodic load may excite. The screening looks at all
+        presets of this kind, and at these; one that has the name of a preset takes its place.
     """
 
     title: Text = Field(default="", description="Name of the scenario, printed on reports.")
@@ -3117,6 +3289,7 @@ class ScenarioModel(Parameters):
     grid: Grid = Grid()
     record: Record = Record()
     compliance: Compliance = Compliance()
+    resonance: dict[Text, Resonance] = Field(default_factory=dict)
 
 
 # Every model by its name.
@@ -3145,4 +3318,5 @@ MODELS: dict[str, type[Parameters]] = {
     "Compliance": Compliance,
     "Rule": Rule,
     "Flickermeter": Flickermeter,
+    "Resonance": Resonance,
 }

@@ -5,7 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wattkeel.resonance import Study
+    from wattkeel.result import Result
 
 # "Action" of argparse's subparsers, whose type is private.
 Verbs = Any
@@ -85,6 +89,17 @@ def _width(text: str) -> int:
 def _pad(text: str, width: int, right: bool) -> str:
     blank = " " * (width - _width(text))
     return blank + text if right else text + blank
+
+
+def screening(result: Result) -> Study | None:
+    """Return the screening of a run for resonances; None where it kept too little for one."""
+    from wattkeel.errors import ScenarioError
+    from wattkeel.resonance import screen
+
+    try:
+        return screen(result)
+    except ScenarioError:
+        return None
 
 
 def counts_text(counts: Mapping[str, int]) -> str:

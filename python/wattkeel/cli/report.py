@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from wattkeel.cli.common import Verbs
+from wattkeel.cli.common import Verbs, screening
 
 
 def add_parser(verbs: Verbs) -> None:
@@ -34,5 +34,5 @@ def act(arguments: argparse.Namespace) -> int:
     if not target.parent.is_dir():
         message = f"there is no folder {target.parent}"
         raise ScenarioError([Fault("--out", str(target), message, "make it first, or name another file")])
-    print(write_report(result, target))
+    print(write_report(result, target, screening(result)))
     return 0

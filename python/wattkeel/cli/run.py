@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wattkeel.cli.common import Verbs, add_json, add_scenario, print_json
+from wattkeel.cli.common import Verbs, add_json, add_scenario, print_json, screening
 
 if TYPE_CHECKING:
     from wattkeel.result import Result
@@ -76,7 +76,7 @@ def act(arguments: argparse.Namespace) -> int:
         return INTERRUPTED + (stop.signal_number or signal.SIGINT)
     except LedgerError as error:
         result, fault = error.result, str(error)
-    report = None if arguments.no_report else write_report(result, out_dir / REPORT)
+    report = None if arguments.no_report else write_report(result, out_dir / REPORT, screening(result))
     if arguments.json:
         print_json(_as_dict(result, report) | ({"error": fault} if fault else {}))
     else:

@@ -10,7 +10,8 @@ from typing import Any
 
 from wattkeel.jsonio import write_text
 from wattkeel.report.data import Embedded, embed, merged
-from wattkeel.report.interface import ResultLike
+from wattkeel.report.excitation import excitation
+from wattkeel.report.interface import ResultLike, StudyLike
 from wattkeel.report.markup import embedded_json, is_long, number, quantity, scaling, table, text
 from wattkeel.report.outcome import key_figures, outcome
 from wattkeel.report.panels import Panel, build_panels
@@ -203,13 +204,15 @@ def _event_count(result: ResultLike) -> str:
     return "not recorded" if lost else str(sum(result.event_counts.values()))
 
 
-def render(result: ResultLike) -> str:
+def render(result: ResultLike, study: StudyLike | None = None) -> str:
     """Render the report of a run.
 
     Parameters
     ----------
     result : ResultLike
         The run, complete or not.
+    study : StudyLike, optional
+        Its screening for resonances, shown beside the spectrum.
 
     Returns
     -------
@@ -232,6 +235,7 @@ def render(result: ResultLike) -> str:
         stills="".join(panel_svg(panel, end_s) for panel in panels) if end_s > 0 else "",
         resolution=text(data.note),
         spectrum=_spectrum_section(result, spectra, measured),
+        excitation=excitation(study),
         events=event_table(result),
         event_count=_event_count(result),
         ledger=ledger_table(result),
@@ -248,7 +252,7 @@ def render(result: ResultLike) -> str:
     )
 
 
-def write_report(result: ResultLike, path: str | Path) -> Path:
+def write_report(result: ResultLike, path: str | Path, study: StudyLike | None = None) -> Path:
     """Write the report of a run to a file.
 
     Parameters
@@ -257,6 +261,8 @@ def write_report(result: ResultLike, path: str | Path) -> Path:
         The run, complete or not.
     path : str or Path
         File to write; its folder must exist.
+    study : StudyLike, optional
+        Screening for resonances, as `wattkeel.resonance.screen` gives it.
 
     Returns
     -------
@@ -269,5 +275,5 @@ def write_report(result: ResultLike, path: str | Path) -> Path:
         The file cannot be written.
     """
     target = Path(path)
-    write_text(target, render(result))
+    write_text(target, render(result, study))
     return target

@@ -41,7 +41,7 @@ def label(value: float, step: float) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Frame:
+class Frame:
     """Area of a chart: maps values to the picture, and draws the axes."""
 
     height: float
@@ -49,14 +49,17 @@ class _Frame:
     y: tuple[float, float]
 
     def at_x(self, value: Array | float) -> Array:
+        """Place of a value along the axis below."""
         share = (np.asarray(value) - self.x[0]) / (self.x[1] - self.x[0])
         return np.asarray(LEFT + share * (WIDTH - LEFT - RIGHT))
 
     def at_y(self, value: Array | float) -> Array:
+        """Place of a value along the axis at the left."""
         share = (np.asarray(value) - self.y[0]) / (self.y[1] - self.y[0])
         return np.asarray(self.height - BOTTOM - share * (self.height - TOP - BOTTOM))
 
     def axes(self, x_marks: list[tuple[float, str]], y_marks: list[tuple[float, str]], x_name: str) -> str:
+        """Grid and labels."""
         base, parts = self.height - BOTTOM, []
         for value, words in y_marks:
             y = float(self.at_y(value))
@@ -77,22 +80,23 @@ class _Frame:
         return "".join(parts)
 
 
-def _points(x: Array, y: Array) -> str:
+def polyline(x: Array, y: Array) -> str:
+    """Points of a line for SVG."""
     return " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
 
 
-def _band_svg(frame: _Frame, band: Band, factor: float, colour: int) -> str:
+def _band_svg(frame: Frame, band: Band, factor: float, colour: int) -> str:
     middles: Array = band.start_s + (np.arange(len(band), dtype=np.float64) + 0.5) * band.period_s
     x = frame.at_x(middles)
     low, mean, high = (frame.at_y(factor * v) for v in (band.minimum, band.mean, band.maximum))
-    hull = f"{_points(x, high)} {_points(x[::-1], low[::-1])}"
+    hull = f"{polyline(x, high)} {polyline(x[::-1], low[::-1])}"
     return (
         f'<polygon class="f{colour}" points="{hull}"/><polyline class="l{colour}" '
-        f'points="{_points(x, mean)}"/>'
+        f'points="{polyline(x, mean)}"/>'
     )
 
 
-def _legend(title: str, names: Iterable[tuple[str, int]]) -> str:
+def legend(title: str, names: Iterable[tuple[str, int]]) -> str:
     """First line of a chart: what it shows, and the name of each line in its colour."""
     keys = "".join(f'<tspan class="t{colour}" dx="14">■ {text(name)}</tspan>' for name, colour in names)
     return f'<text x="{LEFT:g}" y="13"><tspan class="strong">{text(title)}</tspan>{keys}</text>'
@@ -104,7 +108,7 @@ def panel_svg(panel: Panel, end_s: float) -> str:
     low = panel.factor * min(float(np.nanmin(band.minimum)) for band in bands)
     high = panel.factor * max(float(np.nanmax(band.maximum)) for band in bands)
     pad = max(0.06 * (high - low), (panel.smallest_span - (high - low)) / 2, 1e-12)
-    frame = _Frame(panel.height_px * 0.72 + 40.0, (0.0, end_s), (low - pad, high + pad))
+    frame = Frame(panel.height_px * 0.72 + 40.0, (0.0, end_s), (low - pad, high + pad))
     y_values = ticks(*frame.y, 4)
     step = y_values[1] - y_values[0] if len(y_values) > 1 else 1.0
     unit_s, unit = (3600.0, "h") if end_s > 7200 else (60.0, "min") if end_s > LONG_RUN_S else (1.0, "s")
@@ -120,21 +124,22 @@ def panel_svg(panel: Panel, end_s: float) -> str:
         for band, colour in zip(bands, panel.colours, strict=True)
     )
     alone = len(panel.lines) == 1 and panel.labels[0] == panel.title
-    legend = _legend(
+    head_line = legend(
         f"{panel.title} ({panel.unit})", [] if alone else zip(panel.labels, panel.colours, strict=True)
     )
     head = (
         f'<svg class="still" viewBox="0 0 {WIDTH:g} {frame.height:.0f}" role="img" '
         f'aria-label="{text(panel.title)}">'
     )
-    return f"{head}{axes}{lines}{legend}</svg>"
+    return f"{head}{axes}{lines}{head_line}</svg>"
 
 
-def _decades(low: float, high: float) -> list[tuple[float, str]]:
+def decades(low: float, high: float) -> list[tuple[float, str]]:
+    """Powers of ten within a range of logarithms, with their texts."""
     return [(float(k), f"{10.0**k:g}") for k in range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)]
 
 
-def _zone_svg(frame: _Frame, index: int, first_hz: float, last_hz: float, name: str) -> str:
+def zone_svg(frame: Frame, index: int, first_hz: float, last_hz: float, name: str) -> str:
     """A named band behind the curves; its label stays inside the chart."""
     at = (float(frame.at_x(math.log10(hz))) for hz in (first_hz, last_hz))
     x0, x1 = (min(max(x, LEFT), WIDTH - RIGHT) for x in at)
@@ -150,7 +155,7 @@ def _zone_svg(frame: _Frame, index: int, first_hz: float, last_hz: float, name: 
     )
 
 
-def _reach_svg(frame: _Frame, measured: Reach) -> str:
+def _reach_svg(frame: Frame, measured: Reach) -> str:
     """A line where the measured inputs end, with the reason."""
     x = float(frame.at_x(math.log10(measured.limit_hz)))
     if not LEFT <= x <= WIDTH - RIGHT:
@@ -175,16 +180,16 @@ def spectrum_svg(
     lowest, highest = min(float(f[0]) for *_, f, _ in curves), max(float(f[-1]) for *_, f, _ in curves)
     if measured is not None and highest <= measured.limit_hz * (1.0 + 1e-9):
         highest = max(highest, BEYOND * measured.limit_hz)
-    frame = _Frame(270.0, (math.log10(lowest), math.log10(highest)), (high - 6.0, high))
-    parts = [_zone_svg(frame, index, *band) for index, band in enumerate(BANDS[:2])]
+    frame = Frame(270.0, (math.log10(lowest), math.log10(highest)), (high - 6.0, high))
+    parts = [zone_svg(frame, index, *band) for index, band in enumerate(BANDS[:2])]
     if measured is not None:
         parts.append(_reach_svg(frame, measured))
     for _, colour, frequency_hz, amplitude in curves:
         y = np.maximum(log(np.maximum(factor * amplitude, 1e-300)), frame.y[0])
-        points = _points(frame.at_x(log(frequency_hz)), frame.at_y(y))
+        points = polyline(frame.at_x(log(frequency_hz)), frame.at_y(y))
         parts.append(f'<polyline class="l{colour}" points="{points}"/>')
-    parts.append(frame.axes(_decades(*frame.x), _decades(*frame.y), "frequency (Hz)"))
-    parts.append(_legend(f"Amplitude ({unit})", [(name, colour) for name, colour, *_ in curves]))
+    parts.append(frame.axes(decades(*frame.x), decades(*frame.y), "frequency (Hz)"))
+    parts.append(legend(f"Amplitude ({unit})", [(name, colour) for name, colour, *_ in curves]))
     head = (
         f'<svg class="still" viewBox="0 0 {WIDTH:g} 270" role="img" aria-label="Spectrum of '
         'the active power">'
@@ -200,11 +205,11 @@ def sparkline(band: Band, width: int = 260, height: int = 42) -> str:
     top, mean, bottom = (
         2 + (height - 4) * (1 - (v - low) / size) for v in (band.maximum, band.mean, band.minimum)
     )
-    hull = f"{_points(x, np.asarray(top))} {_points(x[::-1], np.asarray(bottom)[::-1])}"
+    hull = f"{polyline(x, np.asarray(top))} {polyline(x[::-1], np.asarray(bottom)[::-1])}"
     return (
         f'<svg width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img" '
         'aria-label="course over the run">'
         f'<polygon points="{hull}" fill="#2563eb" fill-opacity="0.25"/>'
-        f'<polyline points="{_points(x, np.asarray(mean))}" fill="none" stroke="#2563eb" '
+        f'<polyline points="{polyline(x, np.asarray(mean))}" fill="none" stroke="#2563eb" '
         'stroke-width="1"/></svg>'
     )

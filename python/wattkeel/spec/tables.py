@@ -34,6 +34,7 @@ STAGES = (
     "record",
     "compliance",
     "power_quality",
+    "resonance",
 )
 TYPES = (
     "float",
