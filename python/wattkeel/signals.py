@@ -15,7 +15,7 @@ _SITE = (
     ("poi.voltage_pu", "pu", "Voltage at the POI"),
     ("poi.frequency_hz", "Hz", "Frequency at the POI"),
     ("poi.rocof_hz_per_s", "Hz/s", "Rate of change of frequency by the swing equation"),
-    ("poi.transformer_loss_w", "W", "Loss of the POI transformers"),
+    ("poi.transformer_loss_w", "W", "Loss of the POI transformers and of the cable to them"),
     (
         "poi.unserved_power_w",
         "W",
