@@ -59,6 +59,7 @@ auto result(const Commands& r) { return std::make_tuple(r.slow_w, r.fast_w); }
 auto result(const BusVoltage& r) {
     return std::make_tuple(r.voltage_pu, r.share, r.power_pu, r.var_pu, r.taken_pu, r.loading_pu);
 }
+auto result(const BusPhasor& r) { return std::make_tuple(r.voltage_pu, r.cosine, r.sine); }
 auto result(const Phasor& r) { return std::make_tuple(r.cosine, r.sine); }
 auto result(const TransformerFlow& r) {
     return std::make_tuple(r.power_w, r.reactive_var, r.loss_w, r.voltage_pu, r.share);
@@ -138,6 +139,7 @@ py::dict kernel_functions(const std::string& isa) {
     WATTKEEL_ADD(turned);
     WATTKEEL_ADD(forming_solve);
     WATTKEEL_ADD(forming_step);
+    WATTKEEL_ADD(forming_begin);
     WATTKEEL_ADD(island_step);
     WATTKEEL_ADD(island_balance);
     WATTKEEL_ADD(island_lift);

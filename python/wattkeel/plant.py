@@ -332,7 +332,7 @@ def _lower_bus(scenario: Scenario) -> dict[str, Any]:
     lowering.lower_grid(grid[0], model.grid, loading.rated_power_w(scenario), reference_w, tick_s)
     event = supply_lowering.event_records(model.grid.event, tick_s)
     grid[0].events = len(event)
-    grid_state = start_grid()
+    grid_state = start_grid(model.grid)
     ring = np.zeros(int(control[0].delay_tick + 1 + max(1, control[0].average_count)))
     return {
         "cooling": cooling, "cooling_state": records(dtypes.CoolingState, 1),
@@ -342,12 +342,13 @@ def _lower_bus(scenario: Scenario) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def start_grid() -> Records:
+def start_grid(grid: models.Grid) -> Records:
     """State of the grid before the first tick."""
     state = records(dtypes.GridState, 1)
     state[0].event_voltage_pu = 1.0
     state[0].event_impedance = 1.0
     state[0].bus_voltage_pu = 1.0
+    state[0].frequency_hz = grid.nominal_frequency_hz
     return state
 
 
@@ -358,7 +359,7 @@ def _lower_supply(model: models.ScenarioModel, base_va: float) -> dict[str, Any]
     names = ("tap_changer", "tap_changer_state", "capacitor_bank", "capacitor_bank_state")
     out = dict(zip(names, switching_records(model.grid, base_va, tick_s), strict=True))
     out["island"], out["island_state"] = records(dtypes.IslandParams, 1), records(dtypes.IslandState, 1)
-    supply_lowering.lower_island(out["island"][0], out["island_state"][0], model.grid, tick_s)
+    supply_lowering.lower_island(out["island"][0], out["island_state"][0], model.grid, base_va, tick_s)
     forming = records(dtypes.FormingParams, len(units))
     state = records(dtypes.FormingState, len(units))
     for u, unit in enumerate(units):

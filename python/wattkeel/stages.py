@@ -577,7 +577,7 @@ def grid(
     ]
     if faults:
         raise ScenarioError(faults)
-    record, state = records(dtypes.GridParams, 1), start_grid()
+    record, state = records(dtypes.GridParams, 1), start_grid(params)
     step_s = positive("time_step_s", time_step_s)
     reference_w = params.reference_power_w or math.nan
     lowering.lower_grid(record[0], params, params.rated_power_w, reference_w, step_s)

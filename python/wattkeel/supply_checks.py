@@ -91,6 +91,10 @@ def _island(place: str, island: Island) -> Iterator[Finding]:
         keys = [f"{place}.separate_below_pu", f"{place}.return_low_pu"]
         message = f"is above return_low, {island.return_low_pu:g} pu: the site would separate at once again"
         yield keys, island.separate_below_pu, message, "lower it"
+    if island.sync_slip_hz >= island.sync_band_hz:
+        keys = [f"{place}.sync_slip_hz", f"{place}.sync_band_hz"]
+        message = f"must be below sync_band, {island.sync_band_hz:g} Hz, or the breaker never closes"
+        yield keys, island.sync_slip_hz, message, "lower it"
     shares = island.pickup_share
     where = [f"{place}.pickup_share"]
     if not 1 <= len(shares) <= PICKUP_STEPS:

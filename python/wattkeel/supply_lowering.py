@@ -12,7 +12,7 @@ from wattkeel._generated import dtypes, models
 from wattkeel.lowering import fill, in_ticks, lag_decay, per_tick
 
 PICKUP_STEPS = 8
-NEVER_TICK = 2**62
+ROUNDING = 1e-14
 
 
 def wait_ticks(time_s: float, tick_s: float) -> int:
@@ -69,9 +69,10 @@ def lower_capacitor_bank(
     state.in_use = bank.initial
 
 
-def lower_island(record: Any, state: Any, grid: models.Grid, tick_s: float) -> None:
+def lower_island(record: Any, state: Any, grid: models.Grid, base_va: float, tick_s: float) -> None:
     """Waits in ticks; the site begins connected with all of its load."""
     record.turn_per_hz = 2.0 * math.pi * tick_s
+    record.rounding_w = ROUNDING * base_va
     state.connected = 1.0
     state.energised = 1.0
     state.cosine = 1.0

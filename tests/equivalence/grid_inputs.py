@@ -117,6 +117,19 @@ def forming_solve(rng: np.random.Generator, n: int) -> list[Any]:
 
 
 @builder
+def forming_begin(rng: np.random.Generator, n: int) -> list[Any]:
+    count = 2 + n % 4
+    return [
+        count,
+        *forming(rng, count),
+        0.02,
+        0.2,
+        *map(float, rng.uniform(-0.5, 1.0, 2)),
+        float(rng.choice([0.0, 0.9])),
+    ]
+
+
+@builder
 def forming_step(rng: np.random.Generator, n: int) -> list[Any]:
     p, s = (array[:1] for array in forming(rng, 2))
     return [p, s, float(rng.choice([0.0, 1e-3])), 0.377, float(rng.uniform(-1e-3, 1e-3))]
@@ -127,12 +140,12 @@ def island(rng: np.random.Generator) -> tuple[Any, Any]:
         dtypes.IslandParams, rng, present=rng.choice([0, 1, 1, 1]), separate_below_pu=0.5, separate_tick=3, return_low_pu=0.9,
         return_high_pu=1.1, return_band_hz=0.5, return_tick=2, blackout_tick=2, black_start_tick=3, energise_per_tick=0.5,
         pickup_tick=1, pickup_steps=3, pickup=np.linspace(0.3, 1.0, 8), sync_cosine=0.98, sync_voltage_pu=0.03,
-        restore_decay=0.9, turn_per_hz=6e-3,
+        restore_decay=0.9, turn_per_hz=6e-3, rounding_w=1e-6, sync_band_hz=0.1,
     )  # fmt: skip
     s = record(
         dtypes.IslandState, rng, mode=rng.integers(0, 3), waited_tick=rng.integers(0, 5), short_tick=rng.integers(0, 4),
         dark_tick=rng.integers(0, 5), energised=rng.choice([0.0, 0.7, 1.0]), step=rng.integers(0, 4), step_tick=rng.integers(0, 3),
-        short_of_w=rng.choice([0.0, 1e6, -1e6]), cosine=rng.choice([1.0, 0.9]),
+        short_of_w=rng.choice([0.0, 1e6, -1e6]), cosine=rng.choice([1.0, 0.9]), bus_cosine=1.0, bus_sine=0.1, frequency_hz=rng.choice([60.0, 60.2]),
     )  # fmt: skip
     return p, s
 
@@ -141,13 +154,13 @@ def island(rng: np.random.Generator) -> tuple[Any, Any]:
 def island_step(rng: np.random.Generator, n: int) -> list[Any]:
     forming_unit, opened = int(rng.integers(0, 2)), int(rng.choice([0, 0, 1]))
     voltage = [float(rng.choice([0.0, 0.95, 1.0, 1.2])) for _ in range(2)]
-    return [*island(rng), forming_unit, opened, *voltage, float(rng.choice([0.0, -0.7, 0.2]))]
+    return [*island(rng), forming_unit, opened, *voltage, float(rng.choice([0.0, -0.7, 0.2])), 60.0]
 
 
 @builder
 def island_balance(rng: np.random.Generator, n: int) -> list[Any]:
     demand = float(rng.choice([0.0, 1e8, -1e6]))
-    return [island(rng)[1], demand, float(rng.choice([demand, np.nextafter(demand, 1e9), 9e7, 0.0]))]
+    return [*island(rng), demand, float(rng.choice([demand, np.nextafter(demand, 1e9), 9e7, 0.0]))]
 
 
 @builder

@@ -74,6 +74,13 @@ struct NetworkLoad {
     double q2;
 };
 
+// Voltage of a bus, and its angle as a unit phasor.
+struct BusPhasor {
+    double voltage_pu;
+    double cosine;
+    double sine;
+};
+
 // A unit phasor.
 struct Phasor {
     double cosine;

@@ -99,15 +99,18 @@ struct KernelTable {
     Index (*tap_step)(const TapChangerParams& p, TapChangerState& s, double voltage_pu);
     Index (*capacitor_step)(const CapacitorBankParams& p, CapacitorBankState& s, double voltage_pu);
     Phasor (*turned)(double cosine, double sine, double angle_rad);
-    double (*forming_solve)(Index n, const FormingParams* f, FormingState* s, double energised,
-                            double source_pu, double resistance_pu, double reactance_pu, double p0,
-                            double p1, double p2, double q0, double q1, double q2, double before_pu,
-                            double base_va);
+    BusPhasor (*forming_solve)(Index n, const FormingParams* f, FormingState* s, double energised,
+                               double source_pu, double resistance_pu, double reactance_pu,
+                               double p0, double p1, double p2, double q0, double q1, double q2,
+                               double before_pu, double base_va);
     void (*forming_step)(const FormingParams& p, FormingState& s, double slip_pu, double turn_rad,
                          double reference_pu);
+    void (*forming_begin)(Index n, const FormingParams* f, FormingState* s, double resistance_pu,
+                          double reactance_pu, double power_pu, double var_pu, double voltage_pu);
     Index (*island_step)(const IslandParams& p, IslandState& s, Index forming, Index open_now,
-                         double voltage_pu, double bus_pu, double deviation_hz);
-    double (*island_balance)(IslandState& s, double demand_w, double delivered_w);
+                         double voltage_pu, double bus_pu, double deviation_hz, double nominal_hz);
+    double (*island_balance)(const IslandParams& p, IslandState& s, double demand_w,
+                             double delivered_w);
     void (*island_lift)(const IslandParams& p, IslandState& s, double aim_pu, double voltage_pu);
     void (*island_turn)(const IslandParams& p, IslandState& s, double site_pu, double grid_pu,
                         double nominal_hz, double jump_rad);

@@ -386,6 +386,7 @@ struct FormingState {
     double sine;  // [1] Its sine.
     std::int64_t fixed;  // [1] 1 where a limit holds the unit in this tick.
     std::int64_t curtailed;  // [1] 1 where the cells gave less than was taken in the last tick.
+    double bump_w;  // [W] What is left of the power that the unit had in the island, beyond its command.
     double set_w;  // [W] Power at which the frequency is nominal.
     double wanted_w;  // [W] Active power that the network takes from the unit.
     double wanted_var;  // [var] Reactive power that the network takes from it.
@@ -396,10 +397,11 @@ static_assert(offsetof(FormingState, cosine) == 8);
 static_assert(offsetof(FormingState, sine) == 16);
 static_assert(offsetof(FormingState, fixed) == 24);
 static_assert(offsetof(FormingState, curtailed) == 32);
-static_assert(offsetof(FormingState, set_w) == 40);
-static_assert(offsetof(FormingState, wanted_w) == 48);
-static_assert(offsetof(FormingState, wanted_var) == 56);
-static_assert(sizeof(FormingState) == 64);
+static_assert(offsetof(FormingState, bump_w) == 40);
+static_assert(offsetof(FormingState, set_w) == 48);
+static_assert(offsetof(FormingState, wanted_w) == 56);
+static_assert(offsetof(FormingState, wanted_var) == 64);
+static_assert(sizeof(FormingState) == 72);
 
 // Cells in series and parallel as an equivalent circuit with hysteresis, heat and limits.
 struct BatteryParams {
@@ -938,6 +940,7 @@ struct IslandParams {
     double return_high_pu;  // [pu] Highest voltage of the grid for a return.
     double return_band_hz;  // [Hz] Largest deviation of the grid's frequency from nominal for a return.
     double sync_voltage_pu;  // [pu] Largest voltage difference when it closes.
+    double sync_band_hz;  // [Hz] Largest difference of frequency when it closes.
     double sync_slip_hz;  // [Hz] Slip that the island holds against the grid while it waits to close; below the largest allowed, 0.1 Hz.
     std::int64_t black_start;  // [1] Whether forming units start the dark bus.
     std::int64_t present;  // [1] 1 where the site can separate.
@@ -951,6 +954,7 @@ struct IslandParams {
     double pickup[8];  // [1] Share after each.
     double sync_cosine;  // [1] Cosine of the largest angle.
     double restore_decay;  // [1] exp(-dt/restore).
+    double rounding_w;  // [W] Power below which a shortage is rounding.
     double turn_per_hz;  // [rad/Hz] 2 pi dt.
 };
 static_assert(std::is_standard_layout_v<IslandParams> && std::is_trivially_copyable_v<IslandParams>);
@@ -959,21 +963,23 @@ static_assert(offsetof(IslandParams, return_low_pu) == 8);
 static_assert(offsetof(IslandParams, return_high_pu) == 16);
 static_assert(offsetof(IslandParams, return_band_hz) == 24);
 static_assert(offsetof(IslandParams, sync_voltage_pu) == 32);
-static_assert(offsetof(IslandParams, sync_slip_hz) == 40);
-static_assert(offsetof(IslandParams, black_start) == 48);
-static_assert(offsetof(IslandParams, present) == 56);
-static_assert(offsetof(IslandParams, separate_tick) == 64);
-static_assert(offsetof(IslandParams, return_tick) == 72);
-static_assert(offsetof(IslandParams, blackout_tick) == 80);
-static_assert(offsetof(IslandParams, black_start_tick) == 88);
-static_assert(offsetof(IslandParams, energise_per_tick) == 96);
-static_assert(offsetof(IslandParams, pickup_tick) == 104);
-static_assert(offsetof(IslandParams, pickup_steps) == 112);
-static_assert(offsetof(IslandParams, pickup) == 120);
-static_assert(offsetof(IslandParams, sync_cosine) == 184);
-static_assert(offsetof(IslandParams, restore_decay) == 192);
-static_assert(offsetof(IslandParams, turn_per_hz) == 200);
-static_assert(sizeof(IslandParams) == 208);
+static_assert(offsetof(IslandParams, sync_band_hz) == 40);
+static_assert(offsetof(IslandParams, sync_slip_hz) == 48);
+static_assert(offsetof(IslandParams, black_start) == 56);
+static_assert(offsetof(IslandParams, present) == 64);
+static_assert(offsetof(IslandParams, separate_tick) == 72);
+static_assert(offsetof(IslandParams, return_tick) == 80);
+static_assert(offsetof(IslandParams, blackout_tick) == 88);
+static_assert(offsetof(IslandParams, black_start_tick) == 96);
+static_assert(offsetof(IslandParams, energise_per_tick) == 104);
+static_assert(offsetof(IslandParams, pickup_tick) == 112);
+static_assert(offsetof(IslandParams, pickup_steps) == 120);
+static_assert(offsetof(IslandParams, pickup) == 128);
+static_assert(offsetof(IslandParams, sync_cosine) == 192);
+static_assert(offsetof(IslandParams, restore_decay) == 200);
+static_assert(offsetof(IslandParams, rounding_w) == 208);
+static_assert(offsetof(IslandParams, turn_per_hz) == 216);
+static_assert(sizeof(IslandParams) == 224);
 
 // State of IslandParams.
 struct IslandState {
@@ -992,6 +998,8 @@ struct IslandState {
     double deviation_pu;  // [pu] Deviation of the frequency of all forming units together at the start of the tick.
     double cosine;  // [1] Angle of the island against the grid: cosine.
     double sine;  // [1] Its sine.
+    double bus_cosine;  // [1] Angle of the bus in the frame of the forming units: cosine.
+    double bus_sine;  // [1] Its sine.
     std::int64_t syncing;  // [1] 1 while the island waits to close the breaker.
 };
 static_assert(std::is_standard_layout_v<IslandState> && std::is_trivially_copyable_v<IslandState>);
@@ -1010,8 +1018,10 @@ static_assert(offsetof(IslandState, frequency_hz) == 88);
 static_assert(offsetof(IslandState, deviation_pu) == 96);
 static_assert(offsetof(IslandState, cosine) == 104);
 static_assert(offsetof(IslandState, sine) == 112);
-static_assert(offsetof(IslandState, syncing) == 120);
-static_assert(sizeof(IslandState) == 128);
+static_assert(offsetof(IslandState, bus_cosine) == 120);
+static_assert(offsetof(IslandState, bus_sine) == 128);
+static_assert(offsetof(IslandState, syncing) == 136);
+static_assert(sizeof(IslandState) == 144);
 
 // Envelopes (min, mean, max) of every signal at one or more decimations, full rate for chosen signals and around events; memory is bounded, files grow while the run runs.
 struct RecordParams {
@@ -1331,6 +1341,7 @@ inline constexpr ParamField param_field_table[] = {
     {"FormingState", "sine", offsetof(FormingState, sine), 'f', 1},
     {"FormingState", "fixed", offsetof(FormingState, fixed), 'i', 1},
     {"FormingState", "curtailed", offsetof(FormingState, curtailed), 'i', 1},
+    {"FormingState", "bump_w", offsetof(FormingState, bump_w), 'f', 1},
     {"FormingState", "set_w", offsetof(FormingState, set_w), 'f', 1},
     {"FormingState", "wanted_w", offsetof(FormingState, wanted_w), 'f', 1},
     {"FormingState", "wanted_var", offsetof(FormingState, wanted_var), 'f', 1},
@@ -1550,6 +1561,7 @@ inline constexpr ParamField param_field_table[] = {
     {"IslandParams", "return_high_pu", offsetof(IslandParams, return_high_pu), 'f', 1},
     {"IslandParams", "return_band_hz", offsetof(IslandParams, return_band_hz), 'f', 1},
     {"IslandParams", "sync_voltage_pu", offsetof(IslandParams, sync_voltage_pu), 'f', 1},
+    {"IslandParams", "sync_band_hz", offsetof(IslandParams, sync_band_hz), 'f', 1},
     {"IslandParams", "sync_slip_hz", offsetof(IslandParams, sync_slip_hz), 'f', 1},
     {"IslandParams", "black_start", offsetof(IslandParams, black_start), 'i', 1},
     {"IslandParams", "present", offsetof(IslandParams, present), 'i', 1},
@@ -1563,6 +1575,7 @@ inline constexpr ParamField param_field_table[] = {
     {"IslandParams", "pickup", offsetof(IslandParams, pickup), 'f', 8},
     {"IslandParams", "sync_cosine", offsetof(IslandParams, sync_cosine), 'f', 1},
     {"IslandParams", "restore_decay", offsetof(IslandParams, restore_decay), 'f', 1},
+    {"IslandParams", "rounding_w", offsetof(IslandParams, rounding_w), 'f', 1},
     {"IslandParams", "turn_per_hz", offsetof(IslandParams, turn_per_hz), 'f', 1},
     {"IslandState", "mode", offsetof(IslandState, mode), 'i', 1},
     {"IslandState", "waited_tick", offsetof(IslandState, waited_tick), 'i', 1},
@@ -1579,6 +1592,8 @@ inline constexpr ParamField param_field_table[] = {
     {"IslandState", "deviation_pu", offsetof(IslandState, deviation_pu), 'f', 1},
     {"IslandState", "cosine", offsetof(IslandState, cosine), 'f', 1},
     {"IslandState", "sine", offsetof(IslandState, sine), 'f', 1},
+    {"IslandState", "bus_cosine", offsetof(IslandState, bus_cosine), 'f', 1},
+    {"IslandState", "bus_sine", offsetof(IslandState, bus_sine), 'f', 1},
     {"IslandState", "syncing", offsetof(IslandState, syncing), 'i', 1},
     {"RecordParams", "envelope_tick", offsetof(RecordParams, envelope_tick), 'i', 1},
     {"FlickerParams", "mean_share", offsetof(FlickerParams, mean_share), 'f', 1},

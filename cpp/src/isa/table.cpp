@@ -62,6 +62,7 @@ const KernelTable table = {
     turned,
     forming_solve,
     forming_step,
+    forming_begin,
     island_step,
     island_balance,
     island_lift,

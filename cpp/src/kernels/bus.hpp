@@ -173,17 +173,27 @@ static inline double forming_network(const SiteView& v, double bus_w, double loa
                                      double load_var, double given_var) {
     const GridParams& p = v.grid[0];
     const GridState& s = v.grid_state[0];
-    const IslandState& island = v.island_state[0];
+    IslandState& island = v.island_state[0];
     const bool connected = island.mode == mode_connected;
     const NetworkSource z = network_source(p, s, v.tap_changer_state[0].ratio);
     const double bank =
         v.capacitor_bank[0].step_pu * static_cast<double>(v.capacitor_bank_state[0].in_use);
     const double standing = connected ? p.transformer_loss_0_w : 0.0;
     const NetworkLoad q = network_load(p, bank, bus_w + standing, load_w, load_var, given_var);
-    return forming_solve(v.converter.size, v.forming.data, v.forming_state.data,
-                         island.energised * (1.0 + island.lift_pu), connected ? z.voltage_pu : 0.0,
-                         z.resistance_pu, z.reactance_pu, q.p0, q.p1, q.p2, q.q0, q.q1, q.q2,
-                         s.bus_voltage_pu, p.base_va);
+    if (s.started == 0) {
+        const BusVoltage bus = bus_voltage(z.voltage_pu, z.resistance_pu, z.reactance_pu, q.p0,
+                                           q.p1, q.p2, q.q0, q.q1, q.q2, s.bus_voltage_pu);
+        forming_begin(v.converter.size, v.forming.data, v.forming_state.data, z.resistance_pu,
+                      z.reactance_pu, bus.share * bus.power_pu, bus.share * bus.var_pu,
+                      bus.voltage_pu);
+    }
+    const BusPhasor bus_at = forming_solve(
+        v.converter.size, v.forming.data, v.forming_state.data,
+        island.energised * (1.0 + island.lift_pu), connected ? z.voltage_pu : 0.0, z.resistance_pu,
+        z.reactance_pu, q.p0, q.p1, q.p2, q.q0, q.q1, q.q2, s.bus_voltage_pu, p.base_va);
+    island.bus_cosine = bus_at.cosine;
+    island.bus_sine = bus_at.sine;
+    return bus_at.voltage_pu;
 }
 
 // Deviation of the frequency of all forming units together, pu.
@@ -206,9 +216,12 @@ static inline StorageFlow forming_unit_step(const SiteView& v, const ChunkView& 
     const double wanted = converter_capability(p, s, f.wanted_w, f.wanted_var, voltage_pu);
     const StorageFlow flow = store_step(v, k, tick, u, wanted, out + storage_signals * u);
     forming_curtailed(f, s.power_w);
-    f.set_w = island.mode == mode_connected
-                  ? s.asked_w
-                  : f.wanted_w + (f.set_w - f.wanted_w) * v.island[0].restore_decay;
+    if (island.mode == mode_connected) {
+        f.set_w = s.asked_w + f.bump_w;
+        f.bump_w = snap(f.bump_w * v.island[0].restore_decay, p.power_round_w);
+    } else {
+        f.set_w = f.wanted_w + (f.set_w - f.wanted_w) * v.island[0].restore_decay;
+    }
     if (island.mode != mode_dark) {
         const double grid_pu = v.grid_state[0].frequency_hz / grid.nominal_frequency_hz - 1.0;
         double slip_pu = 0.0;
@@ -316,7 +329,8 @@ static inline void supply_step(const SiteView& v, const ChunkView& k, Index tick
     Index told = 0;
     if (gs.started == 1) {
         told = island_step(v.island[0], island, v.site[0].forming, gs.event_open, gs.voltage_pu,
-                           gs.bus_voltage_pu, gs.frequency_hz - grid.nominal_frequency_hz);
+                           gs.bus_voltage_pu, gs.frequency_hz - grid.nominal_frequency_hz,
+                           grid.nominal_frequency_hz);
         log_island(v, k, tick, told);
     }
     for (Index u = 0; u < v.converter.size; ++u) {
@@ -325,6 +339,7 @@ static inline void supply_step(const SiteView& v, const ChunkView& k, Index tick
             forming_place(fs, 1.0, 0.0, told & told_returned ? grid_pu : 0.0);
         } else if (told & told_returned) {
             forming_shift(fs, island.cosine, island.sine);
+            fs.bump_w = fs.set_w - v.converter_state[u].asked_w;
         }
         if (island.mode == mode_connected && gs.phase_jump_rad != 0.0) {
             const Phasor at = turned(fs.cosine, fs.sine, -gs.phase_jump_rad);
@@ -358,7 +373,7 @@ static inline SeparatedFlow separated_step(const SiteView& v, double load_w, dou
     const double response = voltage_pu > 0.0 ? load_response(v.grid[0], load_w, voltage_pu) : 0.0;
     const double demand = load_w + response;
     const double delivered = storage_w + generation_w;
-    const double lacking = island_balance(island, demand, delivered);
+    const double lacking = island_balance(v.island[0], island, demand, delivered);
     if (lacking > 0.0 && demand > 0.0) {
         const double left = delivered / demand;
         voltage_pu *= WK_SQRT(left > 0.0 ? left : 0.0);

@@ -29,10 +29,11 @@ static inline Phasor turned(double cosine, double sine, double angle_rad) {
     return {snap(across / size, angle_magic), snap(along / size, angle_magic)};
 }
 
-static inline double forming_solve(Index n, const FormingParams* f, FormingState* s,
-                                   double energised, double source_pu, double resistance_pu,
-                                   double reactance_pu, double p0, double p1, double p2, double q0,
-                                   double q1, double q2, double before_pu, double base_va) {
+static inline BusPhasor forming_solve(Index n, const FormingParams* f, FormingState* s,
+                                      double energised, double source_pu, double resistance_pu,
+                                      double reactance_pu, double p0, double p1, double p2,
+                                      double q0, double q1, double q2, double before_pu,
+                                      double base_va) {
     double yr = 0.0;
     double yi = 0.0;
     double jr = 0.0;
@@ -84,7 +85,8 @@ static inline double forming_solve(Index n, const FormingParams* f, FormingState
             s[u].wanted_var = (vi * ir - vr * ii) * base_va;
         }
     }
-    return bus.voltage_pu;
+    if (bus.voltage_pu <= 0.0) return {0.0, 1.0, 0.0};
+    return {bus.voltage_pu, vr / bus.voltage_pu, vi / bus.voltage_pu};
 }
 
 static inline void forming_step(const FormingParams& p, FormingState& s, double slip_pu,
@@ -96,11 +98,26 @@ static inline void forming_step(const FormingParams& p, FormingState& s, double 
     s.sine = at.sine;
 }
 
+static inline void forming_begin(Index n, const FormingParams* f, FormingState* s,
+                                 double resistance_pu, double reactance_pu, double power_pu,
+                                 double var_pu, double voltage_pu) {
+    const double wr = voltage_pu * voltage_pu + resistance_pu * power_pu + reactance_pu * var_pu;
+    const double wi = reactance_pu * power_pu - resistance_pu * var_pu;
+    const double size = WK_SQRT(wr * wr + wi * wi);
+    for (Index u = 0; u < n; ++u) {
+        if (f[u].present == 1 && size > 0.0) {
+            s[u].cosine = wr / size;
+            s[u].sine = -wi / size;
+        }
+    }
+}
+
 static inline void forming_place(FormingState& s, double cosine, double sine, double deviation_pu) {
     s.cosine = cosine;
     s.sine = sine;
     s.deviation_pu = deviation_pu;
     s.curtailed = 0;
+    s.bump_w = 0.0;
     s.set_w = 0.0;
 }
 

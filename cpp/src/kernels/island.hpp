@@ -17,7 +17,6 @@ inline constexpr Index told_lit = 8;
 inline constexpr Index told_started = 16;
 inline constexpr Index told_picked_up = 32;
 inline constexpr Index told_restored = 64;
-inline constexpr double shortage_rounding = 1e-14;
 inline constexpr double most_lift_pu = 0.1;
 
 static inline void begin_restoration(IslandState& s) {
@@ -63,7 +62,8 @@ static inline Index connected_step(const IslandParams& p, IslandState& s, Index 
 }
 
 static inline Index islanded_step(const IslandParams& p, IslandState& s, Index open_now,
-                                  double voltage_pu, double bus_pu, double deviation_hz) {
+                                  double voltage_pu, double bus_pu, double deviation_hz,
+                                  double nominal_hz) {
     s.short_tick = s.short_of_w > 0.0 ? s.short_tick + 1 : 0;
     if (s.short_tick > p.blackout_tick) {
         go_dark(s);
@@ -72,8 +72,12 @@ static inline Index islanded_step(const IslandParams& p, IslandState& s, Index o
     s.syncing = grid_is_back(p, s, open_now, voltage_pu, deviation_hz) ? 1 : 0;
     double apart = voltage_pu - bus_pu;
     apart = apart > 0.0 ? apart : -apart;
-    if (s.syncing == 1 && s.energised >= 1.0 && s.cosine >= p.sync_cosine &&
-        apart <= p.sync_voltage_pu) {
+    double slip_hz = s.frequency_hz - nominal_hz - deviation_hz;
+    slip_hz = slip_hz > 0.0 ? slip_hz : -slip_hz;
+    const double cosine = s.cosine * s.bus_cosine - s.sine * s.bus_sine;
+    const bool met =
+        cosine >= p.sync_cosine && apart <= p.sync_voltage_pu && slip_hz <= p.sync_band_hz;
+    if (s.syncing == 1 && s.energised >= 1.0 && met) {
         s.mode = mode_connected;
         s.syncing = 0;
         s.waited_tick = 0;
@@ -121,24 +125,23 @@ static inline Index pickup_step(const IslandParams& p, IslandState& s) {
 
 static inline Index island_step(const IslandParams& p, IslandState& s, Index forming,
                                 Index open_now, double voltage_pu, double bus_pu,
-                                double deviation_hz) {
+                                double deviation_hz, double nominal_hz) {
     if (p.present == 0) return 0;
     Index told;
     if (s.mode == mode_connected) {
         told = connected_step(p, s, forming, open_now, voltage_pu);
     } else if (s.mode == mode_islanded) {
-        told = islanded_step(p, s, open_now, voltage_pu, bus_pu, deviation_hz);
+        told = islanded_step(p, s, open_now, voltage_pu, bus_pu, deviation_hz, nominal_hz);
     } else {
         told = dark_step(p, s, forming, open_now, voltage_pu, deviation_hz);
     }
     return told | pickup_step(p, s);
 }
 
-static inline double island_balance(IslandState& s, double demand_w, double delivered_w) {
+static inline double island_balance(const IslandParams& p, IslandState& s, double demand_w,
+                                    double delivered_w) {
     double lacking = demand_w - delivered_w;
-    double size = demand_w > 0.0 ? demand_w : -demand_w;
-    size += delivered_w > 0.0 ? delivered_w : -delivered_w;
-    if (lacking < shortage_rounding * size && -lacking < shortage_rounding * size) lacking = 0.0;
+    if (lacking < p.rounding_w && -lacking < p.rounding_w) lacking = 0.0;
     s.short_of_w = lacking;
     return lacking;
 }

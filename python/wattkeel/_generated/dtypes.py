@@ -212,6 +212,7 @@ FormingState: Final[np.dtype[Any]] = np.dtype(
         ("sine", np.float64),
         ("fixed", np.int64),
         ("curtailed", np.int64),
+        ("bump_w", np.float64),
         ("set_w", np.float64),
         ("wanted_w", np.float64),
         ("wanted_var", np.float64),
@@ -507,6 +508,7 @@ IslandParams: Final[np.dtype[Any]] = np.dtype(
         ("return_high_pu", np.float64),
         ("return_band_hz", np.float64),
         ("sync_voltage_pu", np.float64),
+        ("sync_band_hz", np.float64),
         ("sync_slip_hz", np.float64),
         ("black_start", np.int64),
         ("present", np.int64),
@@ -520,6 +522,7 @@ IslandParams: Final[np.dtype[Any]] = np.dtype(
         ("pickup", np.float64, (8,)),
         ("sync_cosine", np.float64),
         ("restore_decay", np.float64),
+        ("rounding_w", np.float64),
         ("turn_per_hz", np.float64),
     ]
 )
@@ -540,6 +543,8 @@ IslandState: Final[np.dtype[Any]] = np.dtype(
         ("deviation_pu", np.float64),
         ("cosine", np.float64),
         ("sine", np.float64),
+        ("bus_cosine", np.float64),
+        ("bus_sine", np.float64),
         ("syncing", np.int64),
     ]
 )

@@ -2288,6 +2288,8 @@ class Island(Parameters):
         Largest angle across the breaker when it closes. [deg]
     sync_voltage_pu
         Largest voltage difference when it closes. [pu]
+    sync_band_hz
+        Largest difference of frequency when it closes. [Hz]
     sync_slip_hz
         Slip that the island holds against the grid while it waits to close; below the largest allowed, 0.1
         Hz. [Hz]
@@ -2379,6 +2381,13 @@ class Island(Parameters):
         le=1.0,
         description="Largest voltage difference when it closes.",
         json_schema_extra={"unit": "pu", "source": "IEEE 1547-2018 table 5"},
+    )
+    sync_band_hz: Finite = Field(
+        default=0.1,
+        gt=0.0,
+        le=1.0,
+        description="Largest difference of frequency when it closes.",
+        json_schema_extra={"unit": "Hz", "source": "IEEE 1547-2018 table 5"},
     )
     sync_slip_hz: Finite = Field(
         default=0.05,

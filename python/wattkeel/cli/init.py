@@ -11,7 +11,7 @@ from typing import Any
 
 from wattkeel.cli.common import Verbs
 
-TEMPLATES = ("quickstart", "measured-cluster", "gigawatt", "weak-grid")
+TEMPLATES = ("quickstart", "measured-cluster", "gigawatt", "weak-grid", "outage")
 
 
 def add_parser(verbs: Verbs) -> None:

@@ -38,6 +38,7 @@ from wattkeel.prototype.event_log import (
     log_event,
 )
 from wattkeel.prototype.forming import (
+    forming_begin,
     forming_curtailed,
     forming_limit,
     forming_place,
@@ -70,12 +71,14 @@ from wattkeel.prototype.layout import (
     STORAGE_SIGNALS,
 )
 from wattkeel.prototype.network import (
+    bus_voltage,
     capacitor_step,
     load_response,
     network_load,
     network_source,
     tap_step,
 )
+from wattkeel.prototype.numeric import snap
 from wattkeel.prototype.supercapacitor import supercapacitor_step
 from wattkeel.prototype.workload import trace_mean
 
@@ -219,7 +222,10 @@ def following_step(v, k, tick, signal, at):
 
 @kernel
 def forming_network(v, bus_w, load_w, load_var, given_var):
-    """Solve the network with the units that no limit holds; returns the voltage of the site bus, pu."""
+    """Solve the network with the units that no limit holds; returns the voltage of the site bus, pu.
+
+    The angle of the bus is kept in the state of the island.
+    """
     p = v.grid[0]
     s = v.grid_state[0]
     island = v.island_state[0]
@@ -228,10 +234,16 @@ def forming_network(v, bus_w, load_w, load_var, given_var):
     bank = v.capacitor_bank[0].step_pu * v.capacitor_bank_state[0].in_use
     standing = p.transformer_loss_0_w if connected else 0.0
     p0, p1, p2, q0, q1, q2 = network_load(p, bank, bus_w + standing, load_w, load_var, given_var)
-    return forming_solve(
+    if s.started == 0:
+        voltage, share, power, var, _, _ = bus_voltage(source, r, x, p0, p1, p2, q0, q1, q2, s.bus_voltage_pu)
+        forming_begin(
+            v.converter.shape[0], v.forming, v.forming_state, r, x, share * power, share * var, voltage
+        )
+    voltage, island.bus_cosine, island.bus_sine = forming_solve(
         v.converter.shape[0], v.forming, v.forming_state, island.energised * (1.0 + island.lift_pu),
         source if connected else 0.0, r, x, p0, p1, p2, q0, q1, q2, s.bus_voltage_pu, p.base_va,
     )  # fmt: skip
+    return voltage
 
 
 @kernel
@@ -256,7 +268,8 @@ def forming_unit_step(v, k, tick, signal, at, u, voltage_pu):
     power, var = store_step(v, k, tick, signal, at, u, wanted)
     forming_curtailed(f, s.power_w)
     if island.mode == CONNECTED:
-        f.set_w = s.asked_w
+        f.set_w = s.asked_w + f.bump_w
+        f.bump_w = snap(f.bump_w * v.island[0].restore_decay, p.power_round_w)
     else:
         f.set_w = f.wanted_w + (f.set_w - f.wanted_w) * v.island[0].restore_decay
     if island.mode != DARK:
@@ -364,14 +377,9 @@ def supply_step(v, k, tick):
     if gs.started == 1:
         deviation_hz = gs.frequency_hz - grid.nominal_frequency_hz
         told = island_step(
-            v.island[0],
-            island,
-            v.site[0].forming,
-            gs.event_open,
-            gs.voltage_pu,
-            gs.bus_voltage_pu,
-            deviation_hz,
-        )
+            v.island[0], island, v.site[0].forming, gs.event_open, gs.voltage_pu, gs.bus_voltage_pu,
+            deviation_hz, grid.nominal_frequency_hz,
+        )  # fmt: skip
         log_island(v, k, tick, told)
     for u in range(units):
         fs = v.forming_state[u]
@@ -379,6 +387,7 @@ def supply_step(v, k, tick):
             forming_place(fs, 1.0, 0.0, grid_pu if told & RETURNED else 0.0)
         elif told & RETURNED:
             forming_shift(fs, island.cosine, island.sine)
+            fs.bump_w = fs.set_w - v.converter_state[u].asked_w
         if island.mode == CONNECTED and gs.phase_jump_rad != 0.0:
             fs.cosine, fs.sine = turned(fs.cosine, fs.sine, -gs.phase_jump_rad)
 
@@ -402,7 +411,7 @@ def separated_step(v, load_w, generation_w, storage_w, voltage_pu):
     response = load_response(v.grid[0], load_w, voltage_pu) if voltage_pu > 0.0 else 0.0
     demand = load_w + response
     delivered = storage_w + generation_w
-    short = island_balance(island, demand, delivered)
+    short = island_balance(v.island[0], island, demand, delivered)
     if short > 0.0 and demand > 0.0:
         left = delivered / demand
         voltage_pu *= math.sqrt(left if left > 0.0 else 0.0)

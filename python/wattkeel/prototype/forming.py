@@ -48,7 +48,7 @@ def forming_solve(
 
     All sources that no limit holds, the grid among them where ``source_pu`` is above 0, make one Thevenin
     equivalent: admittances and short-circuit currents add. Its load is that of ``bus_voltage``. Returns the
-    voltage, pu.
+    voltage, pu, and its angle as a phasor.
     """
     yr = 0.0
     yi = 0.0
@@ -94,7 +94,9 @@ def forming_solve(
             ii = g * ai + b * ar
             s[u].wanted_w = (vr * ir + vi * ii) * base_va
             s[u].wanted_var = (vi * ir - vr * ii) * base_va
-    return voltage
+    if voltage <= 0.0:
+        return 0.0, 1.0, 0.0
+    return voltage, vr / voltage, vi / voltage
 
 
 @kernel
@@ -111,12 +113,25 @@ def forming_step(p, s, slip_pu, turn_rad, reference_pu):
 
 
 @kernel
+def forming_begin(n, f, s, resistance_pu, reactance_pu, power_pu, var_pu, voltage_pu):
+    """Place all units at the angle that the bus has without them, so that they begin without power."""
+    wr = voltage_pu * voltage_pu + resistance_pu * power_pu + reactance_pu * var_pu
+    wi = reactance_pu * power_pu - resistance_pu * var_pu
+    size = math.sqrt(wr * wr + wi * wi)
+    for u in range(n):
+        if f[u].present == 1 and size > 0.0:
+            s[u].cosine = wr / size
+            s[u].sine = -wi / size
+
+
+@kernel
 def forming_place(s, cosine, sine, deviation_pu):
     """Place a unit that starts, or that is to be in step, at an angle and a frequency."""
     s.cosine = cosine
     s.sine = sine
     s.deviation_pu = deviation_pu
     s.curtailed = 0
+    s.bump_w = 0.0
     s.set_w = 0.0
 
 

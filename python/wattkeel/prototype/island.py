@@ -9,8 +9,6 @@ from wattkeel.prototype.numeric import clamp, snap
 CONNECTED, ISLANDED, DARK = range(3)
 # What a step of the island tells the site to log: bits of its result.
 SEPARATED, RETURNED, WENT_DARK, LIT, STARTED, PICKED_UP, RESTORED = 1, 2, 4, 8, 16, 32, 64
-# Shortage is rounding below this share of what passes.
-ROUNDING = 1e-14
 MOST_LIFT_PU = 0.1
 
 
@@ -64,7 +62,7 @@ def connected_step(p, s, forming, open_now, voltage_pu):
 
 
 @kernel
-def islanded_step(p, s, open_now, voltage_pu, bus_pu, deviation_hz):
+def islanded_step(p, s, open_now, voltage_pu, bus_pu, deviation_hz, nominal_hz):
     """An island: whether it goes dark or returns. Returns what is to be logged.
 
     Before it returns it waits, at a small slip, for the angle across the breaker to pass through zero.
@@ -76,7 +74,11 @@ def islanded_step(p, s, open_now, voltage_pu, bus_pu, deviation_hz):
     s.syncing = 1 if grid_is_back(p, s, open_now, voltage_pu, deviation_hz) else 0
     apart = voltage_pu - bus_pu
     apart = apart if apart > 0.0 else -apart
-    if s.syncing == 1 and s.energised >= 1.0 and s.cosine >= p.sync_cosine and apart <= p.sync_voltage_pu:
+    slip_hz = s.frequency_hz - nominal_hz - deviation_hz
+    slip_hz = slip_hz if slip_hz > 0.0 else -slip_hz
+    met = s.cosine * s.bus_cosine - s.sine * s.bus_sine >= p.sync_cosine
+    met = met and apart <= p.sync_voltage_pu and slip_hz <= p.sync_band_hz
+    if s.syncing == 1 and s.energised >= 1.0 and met:
         s.mode = CONNECTED
         s.syncing = 0
         s.waited_tick = 0
@@ -125,7 +127,7 @@ def pickup_step(p, s):
 
 
 @kernel
-def island_step(p, s, forming, open_now, voltage_pu, bus_pu, deviation_hz):
+def island_step(p, s, forming, open_now, voltage_pu, bus_pu, deviation_hz, nominal_hz):
     """Begin a tick: mode of the site and share of its load that is connected.
 
     ``forming`` is 1 where a unit can hold the bus; ``voltage_pu`` and ``deviation_hz`` are of the grid at the
@@ -136,19 +138,17 @@ def island_step(p, s, forming, open_now, voltage_pu, bus_pu, deviation_hz):
     if s.mode == CONNECTED:
         told = connected_step(p, s, forming, open_now, voltage_pu)
     elif s.mode == ISLANDED:
-        told = islanded_step(p, s, open_now, voltage_pu, bus_pu, deviation_hz)
+        told = islanded_step(p, s, open_now, voltage_pu, bus_pu, deviation_hz, nominal_hz)
     else:
         told = dark_step(p, s, forming, open_now, voltage_pu, deviation_hz)
     return told | pickup_step(p, s)
 
 
 @kernel
-def island_balance(s, demand_w, delivered_w):
+def island_balance(p, s, demand_w, delivered_w):
     """Power that a separated site lacks, W (negative: surplus); 0 where it is rounding."""
     short = demand_w - delivered_w
-    size = demand_w if demand_w > 0.0 else -demand_w
-    size += delivered_w if delivered_w > 0.0 else -delivered_w
-    if short < ROUNDING * size and -short < ROUNDING * size:
+    if short < p.rounding_w and -short < p.rounding_w:
         short = 0.0
     s.short_of_w = short
     return short
