@@ -301,7 +301,7 @@ def _poi(scenario: Scenario, load_w: float, point: Point, storage_w: float) -> F
     """Import, W, and POI voltage, pu, for a steady load and storage; NaN where the load is not served."""
     model = scenario.model
     tick_s = model.simulation.tick_s
-    record, state = records(dtypes.GridParams, 1), start_grid()
+    record, state = records(dtypes.GridParams, 1), start_grid(model.grid)
     base_va = loading.rated_power_w(scenario)
     lowering.lower_grid(record[0], model.grid, base_va, 0.0, tick_s)
     tap_state, bank, bank_state = switching_records(model.grid, base_va, tick_s)[1:]
