@@ -12,6 +12,7 @@ from wattkeel.errors import ScenarioError
 from wattkeel.scenario import Scenario
 
 METERS = Path(__file__).parent / "golden" / "meters.csv"
+GRID_RECORD = Path(__file__).parent / "property" / "grid_record.csv"  # made up: an unbalanced sag
 TICKS_S = (1e-4, 1e-3, 1e-2)
 
 
@@ -284,7 +285,20 @@ def grids(draw: st.DrawFn, run_s: float) -> dict[str, Any]:
     out = draw(supplies(run_s))
     if "island" in out:
         event = st.tuples(event, st.booleans()).map(lambda pair: pair[0] | {"opens_breaker": pair[1]})
+    playback = {
+        "file": str(GRID_RECORD),
+        "kind": "rms",
+        "voltage": draw(st.sampled_from(["mean_rms", "least_phase", "phase_b"])),
+        "base_voltage_v": draw(between(220.0, 240.0)),
+        "start_s": draw(between(0.0, 0.9)) * run_s,
+        "trace_start_s": draw(maybe(between(0.0, 0.4))),
+        "interpolation": draw(st.sampled_from(["hold", "linear"])),
+        "after": draw(st.sampled_from(["last", "nominal"])),
+        "at": draw(st.sampled_from(["source", "poi"])),
+        "use_frequency": draw(st.booleans()),
+    }
     return out | {
+        **draw(maybe(st.just({"playback": playback}), {})),
         "scr": draw(between(1.5, 30.0)),
         "x_over_r": draw(between(0.0, 30.0)),
         "power_factor": draw(between(0.8, 1.0)),

@@ -49,6 +49,7 @@ SiteView site_view(const py::object& plant) {
     WATTKEEL_TAKE(grid);
     WATTKEEL_TAKE(grid_state);
     WATTKEEL_TAKE(grid_event);
+    WATTKEEL_TAKE(playback);
     WATTKEEL_TAKE(tap_changer);
     WATTKEEL_TAKE(tap_changer_state);
     WATTKEEL_TAKE(capacitor_bank);
@@ -66,6 +67,7 @@ SiteView site_view(const py::object& plant) {
     WATTKEEL_TAKE(trace_value);
     WATTKEEL_TAKE(level);
     WATTKEEL_TAKE(generation_level);
+    WATTKEEL_TAKE(playback_level);
     WATTKEEL_TAKE(ring);
     WATTKEEL_TAKE(converter_table);
     WATTKEEL_TAKE(converter_ring);

@@ -131,6 +131,7 @@ py::dict kernel_functions(const std::string& isa) {
     WATTKEEL_ADD(measured_load);
     WATTKEEL_ADD(moving_average);
     WATTKEEL_ADD(control_step);
+    WATTKEEL_ADD(playback_step);
     WATTKEEL_ADD(grid_events);
     WATTKEEL_ADD(largest_root);
     WATTKEEL_ADD(bus_voltage);

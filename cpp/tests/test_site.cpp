@@ -49,6 +49,7 @@ struct Site {
     std::vector<wattkeel::GridParams> grid{1};
     std::vector<wattkeel::GridState> grid_state{1};
     std::vector<wattkeel::GridEvent> grid_event;
+    std::vector<wattkeel::PlaybackParams> playback{1};
     std::vector<wattkeel::TapChangerParams> tap_changer{1};
     std::vector<wattkeel::TapChangerState> tap_changer_state{1};
     std::vector<wattkeel::CapacitorBankParams> capacitor_bank{1};
@@ -62,9 +63,9 @@ struct Site {
     std::vector<double> lane = std::vector<double>(wattkeel::lane_rows * lanes);
     std::vector<std::int64_t> lane_id = std::vector<std::int64_t>(lanes);
     std::vector<double> trace_time = {0.0}, trace_value = {0.0}, level = {0.0},
-                        generation_level = {0.0}, ring = {0.0, 0.0}, converter_table = {0.0},
-                        converter_ring = {0.0}, unit_soc = {0.5}, node_load = {0.0},
-                        node_input = {0.0}, node_loss = {0.0};
+                        generation_level = {0.0}, playback_level = {0.0, 0.0}, ring = {0.0, 0.0},
+                        converter_table = {0.0}, converter_ring = {0.0}, unit_soc = {0.5},
+                        node_load = {0.0}, node_input = {0.0}, node_loss = {0.0};
     std::vector<std::int64_t> node_changed = {0};
     std::vector<double> signal = std::vector<double>(signals), meter = signal, meter_carry = signal,
                         bucket_low = signal, bucket_high = signal, bucket_total = signal;
@@ -152,6 +153,7 @@ struct Site {
         grid[0].resistance_pu = 0.01;
         grid[0].reactance_pu = 0.1;
         grid_state[0].event_voltage_pu = 1.0;
+        grid_state[0].playback_voltage_pu = 1.0;
         grid_state[0].event_impedance = 1.0;
         grid_state[0].bus_voltage_pu = 1.0;
         tap_changer_state[0].ratio = 1.0;
@@ -193,6 +195,7 @@ struct Site {
                 rows<const wattkeel::GridParams>(grid),
                 rows<wattkeel::GridState>(grid_state),
                 rows<const wattkeel::GridEvent>(grid_event),
+                rows<const wattkeel::PlaybackParams>(playback),
                 rows<const wattkeel::TapChangerParams>(tap_changer),
                 rows<wattkeel::TapChangerState>(tap_changer_state),
                 rows<const wattkeel::CapacitorBankParams>(capacitor_bank),
@@ -210,6 +213,7 @@ struct Site {
                 rows<const double>(trace_value),
                 rows<double>(level),
                 rows<double>(generation_level),
+                rows<double>(playback_level),
                 rows<double>(ring),
                 rows<const double>(converter_table),
                 rows<double>(converter_ring),

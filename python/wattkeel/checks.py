@@ -26,6 +26,7 @@ from wattkeel._generated.models import (
 from wattkeel.cell_checks import battery_findings, supercapacitor_findings
 from wattkeel.errors import Fault, ScenarioError
 from wattkeel.normalise import SECTIONS, Tree, near
+from wattkeel.playback_checks import playback_findings, playback_warnings
 from wattkeel.resonance_checks import resonance_findings
 from wattkeel.supply_checks import forming_findings, grid_findings
 from wattkeel.toml_text import read_toml
@@ -135,6 +136,7 @@ class Judge:
         self._size()
         self._control()
         self._grid()
+        self._grid_playback()
         self._envelopes()
         self._compliance()
         self._signals()
@@ -193,6 +195,11 @@ class Judge:
                 self.warnings.append(f"grid.event[{index}]: starts after the end of the run")
             elif event.start_s + event.duration_s > duration_s:
                 self.warnings.append(f"grid.event[{index}]: lasts longer than the run")
+
+    def _grid_playback(self) -> None:
+        for places, value, message, remedy in playback_findings(self.model):
+            self.fault(places, value, message, remedy)
+        self.warnings += playback_warnings(self.model)
 
     def _envelopes(self) -> None:
         periods = self.model.record.envelope_s

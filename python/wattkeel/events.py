@@ -57,6 +57,7 @@ KINDS: dict[int, EventKind] = {
         EventKind(34, "tap_change", "site", "", False, "step of the tap changer"),
         EventKind(35, "capacitor_switch", "site", "", False, "step of the capacitor bank switched"),
         EventKind(7, "cells_outside", "storage", "K", True, "cells beyond the temperatures of their tables"),
+        EventKind(40, "grid_playback", "playback", "", True, "playback of a measured grid record"),
     )
 }
 """Kinds by code. The codes are the core's."""
@@ -76,7 +77,7 @@ class Event:
         Name of the kind (see `KINDS`).
     place : str
         Where: ``distribution.<node>``, ``storage.<unit>``, ``poi``, ``site``, ``grid.event[<row>]``,
-        ``workload.<job>``.
+        ``grid.playback``, ``workload.<job>``.
     value, limit : float
         What was met and what bounds it, in `unit`; NaN where the kind has none.
     unit : str
@@ -188,6 +189,8 @@ class EventLog:
             return kind.stage
         if kind.stage == "grid":
             return f"grid.event[{index}]"
+        if kind.stage == "playback":
+            return "grid.playback"
         names = self._places.get(kind.stage, ())
         return f"{kind.stage}.{names[index] if 0 <= index < len(names) else index}"
 

@@ -340,6 +340,9 @@ def lower_network(record: Any, grid: models.Grid, rated_w: float) -> None:
     else:
         record.resistance_pu = 1.0 / grid.scr / math.sqrt(1.0 + grid.x_over_r**2)
         record.reactance_pu = record.resistance_pu * grid.x_over_r
+    if grid.playback is not None and grid.playback.at == "poi":
+        # The measured voltage is that of the POI itself: an ideal source.
+        record.resistance_pu = record.reactance_pu = 0.0
     record.cable_resistance_pu = grid.cable_resistance_ohm * per_ohm
     record.cable_reactance_pu = grid.cable_reactance_ohm * per_ohm
     transformer_va = grid.transformer_rated_va or rated_w

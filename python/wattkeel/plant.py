@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from wattkeel import battery_lowering, loading, lowering, supply_lowering
+from wattkeel import battery_lowering, loading, lowering, playback_lowering, supply_lowering
 from wattkeel._generated import dtypes, models
 from wattkeel.signals import distribution_order, signal_names
 
@@ -55,6 +55,7 @@ class Plant(NamedTuple):
     grid: Records
     grid_state: Records
     grid_event: Records
+    playback: Records
     tap_changer: Records
     tap_changer_state: Records
     capacitor_bank: Records
@@ -72,6 +73,7 @@ class Plant(NamedTuple):
     trace_value: Floats
     level: Floats
     generation_level: Floats
+    playback_level: Floats
     ring: Floats
     converter_table: Floats
     converter_ring: Floats
@@ -101,7 +103,7 @@ STATE_MEMBERS = (
 
 # What a tick writes before it reads it.
 SCRATCH_MEMBERS = (
-    "scratch", "generation_level", "node_load", "node_input", "node_loss", "node_changed",
+    "scratch", "generation_level", "playback_level", "node_load", "node_input", "node_loss", "node_changed",
 )  # fmt: skip
 
 
@@ -347,6 +349,7 @@ def start_grid(grid: models.Grid) -> Records:
     state = records(dtypes.GridState, 1)
     state[0].event_voltage_pu = 1.0
     state[0].event_impedance = 1.0
+    state[0].playback_voltage_pu = 1.0
     state[0].bus_voltage_pu = 1.0
     state[0].frequency_hz = grid.nominal_frequency_hz
     return state
@@ -394,15 +397,19 @@ def build_plant(scenario: Scenario, envelope_tick: int) -> Plant:
     pool = TracePool()
     job, job_state, levels = _lower_jobs(scenario, pool)
     generation, generation_state = _lower_generation(scenario, pool)
+    playback = records(dtypes.PlaybackParams, 1)
+    playback_lowering.lower_playback(
+        playback[0], scenario.model.grid.playback, scenario.playback, pool, scenario.model.simulation.tick_s
+    )
     record = records(dtypes.RecordParams, 1)
     record[0].envelope_tick = envelope_tick
     trace_time, trace_value = pool.arrays()
     signals = len(signal_names(scenario.model))
     return Plant(
         site=_lower_site(scenario), job=job, job_state=job_state,
-        generation=generation, generation_state=generation_state, record=record,
+        generation=generation, generation_state=generation_state, playback=playback, record=record,
         clock=np.zeros(2, dtype=np.int64), trace_time=trace_time, trace_value=trace_value,
-        level=np.zeros(max(1, levels)), generation_level=np.zeros(1),
+        level=np.zeros(max(1, levels)), generation_level=np.zeros(1), playback_level=np.zeros(2),
         signal=aligned_zeros(signals), meter=aligned_zeros(signals), meter_carry=aligned_zeros(signals),
         bucket_low=aligned_zeros(signals), bucket_high=aligned_zeros(signals),
         bucket_total=aligned_zeros(signals),

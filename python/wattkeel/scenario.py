@@ -21,11 +21,12 @@ from wattkeel.errors import Fault, ScenarioError
 from wattkeel.layers import Overrides, Presets, fill_ocv, lay_over
 from wattkeel.normalise import SECTIONS, Normaliser, Tree
 from wattkeel.toml_text import read_toml, write_toml
-from wattkeel.trace_files import TraceKey, read_traces, trace_keys
+from wattkeel.trace_files import TraceKey, playback_key, read_playback, read_traces, trace_keys
 from wattkeel.validate import Validator
 
 if TYPE_CHECKING:
     from wattkeel.trace import Trace
+    from wattkeel.waveform import Playback
 
 __all__ = ["Overrides", "Scenario", "from_dict", "load"]
 
@@ -44,6 +45,8 @@ class Scenario:
         File that it was read from, None when it came from a dict.
     traces
         Measured traces by ``workload.<name>`` and ``generation.<name>``.
+    playback
+        Measured record that drives the grid; None without one.
     warnings
         What is allowed but worth knowing.
     tree
@@ -54,6 +57,7 @@ class Scenario:
     base_dir: Path
     source: Path | None = None
     traces: dict[str, Trace] = field(default_factory=dict, compare=False, repr=False)
+    playback: Playback | None = field(default=None, compare=False, repr=False)
     warnings: list[str] = field(default_factory=list, compare=False)
     tree: Tree = field(default_factory=dict, compare=False, repr=False)
 
@@ -100,7 +104,8 @@ class Scenario:
             All faults found.
         """
         cache = {key: self.traces[place] for place, key in trace_keys(self.model).items()}
-        return _resolve(Normaliser(self.base_dir), self.tree, overrides, self.source, cache)
+        known = None if self.playback is None else (playback_key(self.model), self.playback)
+        return _resolve(Normaliser(self.base_dir), self.tree, overrides, self.source, cache, known)
 
     def to_toml(self) -> str:
         """Write the resolved scenario: SI names, no presets, all defaults; it loads to an equal model."""
@@ -185,6 +190,7 @@ def _resolve(
     overrides: Overrides,
     source: Path | None,
     cache: Mapping[TraceKey, Trace],
+    known: tuple[tuple[object, ...], Playback] | None = None,
 ) -> Scenario:
     """Override, lay presets under, validate, check, read traces; raise all faults at once."""
     tree = lay_over(normaliser, tree, overrides)
@@ -195,6 +201,7 @@ def _resolve(
     judge = Judge(model, whole, validator.bad)
     judge.all()
     traces = read_traces(model, judge, cache)
+    playback = read_playback(model, judge, known)
     faults = [*normaliser.faults, *(_as_written(normaliser, fault) for fault in judge.faults)]
     if faults:
         raise ScenarioError(faults)
@@ -203,6 +210,7 @@ def _resolve(
         base_dir=normaliser.base_dir,
         source=source,
         traces=traces,
+        playback=playback,
         warnings=[*warnings, *judge.warnings],
         tree=tree,
     )

@@ -23,6 +23,7 @@ from wattkeel.progress import Progress
 from wattkeel.record import FULL_RATE, WINDOWS, RamStore, Recorder, RecordPlan, Store
 from wattkeel.result import Envelope, Result, SignalMap, cut_windows
 from wattkeel.summary import measured_racks, summarise
+from wattkeel.trace_files import PLAYBACK
 
 if TYPE_CHECKING:
     from wattkeel.engine import Chunk, Engine
@@ -374,17 +375,36 @@ def _first_manifest(scenario: Scenario, engine: Engine) -> dict[str, Any]:
         "seed": scenario.model.simulation.seed,
         "tick_s": engine.tick_s,
         "ticks": engine.ticks,
-        "inputs": [
-            {
-                "place": place,
-                "source": trace.source,
-                "sha256": trace.sha256,
-                "sampling_s": trace.sampling_s,
-                "refresh_s": trace.refresh_s,
-            }
-            for place, trace in sorted(scenario.traces.items())
-        ],
+        "inputs": _inputs(scenario),
         "python": platform.python_version(),
         "numpy": np.__version__,
         "platform": platform.platform(),
     }
+
+
+def _inputs(scenario: Scenario) -> list[dict[str, Any]]:
+    """Return place, file and hash of everything measured that a run replays."""
+    inputs: list[dict[str, Any]] = [
+        {
+            "place": place,
+            "source": trace.source,
+            "sha256": trace.sha256,
+            "sampling_s": trace.sampling_s,
+            "refresh_s": trace.refresh_s,
+        }
+        for place, trace in sorted(scenario.traces.items())
+    ]
+    played = scenario.playback
+    if played is not None:
+        # A record of a grid has no sensor that only repeats itself: it is refreshed with every sample.
+        sampling_s = played.sampling_s
+        inputs.append(
+            {
+                "place": PLAYBACK,
+                "source": played.source,
+                "sha256": played.sha256,
+                "sampling_s": sampling_s,
+                "refresh_s": sampling_s,
+            }
+        )
+    return inputs

@@ -577,6 +577,9 @@ def grid(
     ]
     if faults:
         raise ScenarioError(faults)
+    if params.playback is not None:
+        remedy = "play it in a scenario, or hand over events"
+        raise ScenarioError([Fault("params.playback", None, "the stage alone plays no record", remedy)])
     record, state = records(dtypes.GridParams, 1), start_grid(params)
     step_s = positive("time_step_s", time_step_s)
     reference_w = params.reference_power_w or math.nan

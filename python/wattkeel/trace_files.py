@@ -1,4 +1,4 @@
-"""Read the measured traces that a scenario names."""
+"""Read the measured traces and the grid record that a scenario names."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wattkeel._generated.models import ScenarioModel
-from wattkeel.errors import ScenarioError
+from wattkeel.errors import Fault, MissingExtra, ScenarioError
 from wattkeel.normalise import near
 from wattkeel.units import format_quantity
 
 if TYPE_CHECKING:
     from wattkeel.checks import Judge
     from wattkeel.trace import Trace
+    from wattkeel.waveform import Playback
 
-__all__ = ["TraceKey", "read_traces", "trace_keys"]
+__all__ = ["PLAYBACK", "TraceKey", "playback_key", "read_playback", "read_traces", "trace_keys"]
+
+PLAYBACK = "grid.playback"
+"""Place of the record that drives the grid."""
 
 # Path and columns: what decides the content of a trace.
 TraceKey = tuple[str, tuple[str, ...]]
@@ -132,3 +136,60 @@ def _judge_sampling(tick_s: float, place: str, trace: Trace, judge: Judge) -> No
         f"{place}.trace: {course} {format_quantity(slow_s, 's')}; at a tick of {tick} "
         f"nothing faster than {0.5 / slow_s:.3g} Hz can be seen in the result"
     )
+
+
+def playback_key(model: ScenarioModel) -> tuple[object, ...]:
+    """All that decides what a playback is; empty without one."""
+    given = model.grid.playback
+    return () if given is None else (*given.model_dump().items(), model.grid.nominal_frequency_hz)
+
+
+def read_playback(
+    model: ScenarioModel, judge: Judge, known: tuple[tuple[object, ...], Playback] | None = None
+) -> Playback | None:
+    """Read the record that drives the grid.
+
+    Parameters
+    ----------
+    model
+        Scenario, without its faulty parts.
+    judge
+        Takes faults and warnings.
+    known
+        Key and content of a playback that was read before.
+
+    Returns
+    -------
+    Playback or None
+        None where there is none, or it has faults.
+    """
+    given = model.grid.playback
+    told = ("file", "kind", "voltage_columns", "frequency_column", "connection")
+    if given is None or any(judge.is_bad(f"{PLAYBACK}.{key}") for key in told):
+        return None
+    if not os.path.isfile(given.file):
+        message = "is a folder, not a record" if os.path.isdir(given.file) else "no such file"
+        judge.fault([f"{PLAYBACK}.file"], given.file, message, _siblings(given.file))
+        return None
+    if known is not None and known[0] == playback_key(model):
+        playback = known[1]
+    else:
+        from wattkeel.waveform import play
+
+        try:
+            playback = play(given, model.grid.nominal_frequency_hz, PLAYBACK)
+        except (ScenarioError, MissingExtra) as error:
+            for fault in getattr(error, "faults", ()) or [Fault(f"{PLAYBACK}.file", given.file, str(error))]:
+                place = fault.place if fault.place.startswith(PLAYBACK) else f"{PLAYBACK}.file"
+                judge.fault([place], fault.value, fault.message, fault.remedy)
+            return None
+    judge.warnings += [f"{PLAYBACK}: {note}" for note in playback.notes]
+    if given.at == "poi" and model.grid.frequency_model != "fixed" and playback.offset_hz.any():
+        judge.warnings.append(
+            f"{PLAYBACK}.at: a frequency measured at the POI contains the answer of the area already, and "
+            f'the model "{model.grid.frequency_model}" adds its own; set grid.frequency_model = "fixed"'
+        )
+    if given.trace_start_s >= playback.length_s:
+        message = f"lies past the end of the record, which lasts {format_quantity(playback.length_s, 's')}"
+        judge.fault([f"{PLAYBACK}.trace_start_s"], given.trace_start_s, message, "start earlier")
+    return playback

@@ -46,6 +46,29 @@ def load_parts(rng: np.random.Generator) -> list[float]:
 
 
 @builder
+def playback_step(rng: np.random.Generator, n: int) -> list[Any]:
+    """A record of a few rows in a pool, at any place of it, some with a jump; and none at all."""
+    rows = int(rng.integers(0, 6))
+    time = np.sort(rng.uniform(0.0, 20.0, rows))
+    if rows > 2 and rng.random() < 0.5:
+        time[-1] = time[-2]
+    before = int(rng.integers(0, 3))
+    p = record(
+        dtypes.PlaybackParams, rng, start_tick=rng.integers(0, 5), stop_tick=rng.integers(5, 30), trace_first=before,
+        trace_rows=rows, trace_value_first=2 * before, trace_repeat_core=0, trace_length_tick=2.0**62,
+        trace_offset_tick=rng.choice([0.0, rng.uniform(0.0, 8.0)]),
+    )  # fmt: skip
+    s = grid(rng)[1]
+    s.playback_cursor = int(rng.integers(0, max(1, rows - 1)))
+    first = time[0] if rows else 0.0
+    pool = [
+        np.concatenate((np.zeros(before), time - first, np.zeros(1))),
+        rng.uniform(0.0, 1.2, 2 * (before + rows) + 2),
+    ]
+    return [p, s, *pool, poison(2), int(rng.integers(0, 30))]
+
+
+@builder
 def grid_events(rng: np.random.Generator, n: int) -> list[Any]:
     return [*grid(rng), int(rng.integers(0, 130))]
 

@@ -69,7 +69,7 @@ INNER = {
 WHOLE_SITE = {"advance", "bus_step", "envelope_add", "envelope_clear", "envelope_close", "facility_step",
               "generation_step", "jobs_step", "lanes_step", "limit_k", "log_event", "role_soc", "store_step",
               "events_step", "following_step", "forming_units_step", "forming_network", "forming_unit_step", "log_island", "poi_step",
-              "separated_step", "site_deviation", "supply_step", "switching_step"}  # fmt: skip
+              "play_back", "separated_step", "site_deviation", "supply_step", "switching_step"}  # fmt: skip
 
 
 def prototypes() -> dict[str, Any]:

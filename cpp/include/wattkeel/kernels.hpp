@@ -91,6 +91,8 @@ struct KernelTable {
     Commands (*control_step)(const ControlParams& p, ControlState& s, Out ring, double load_w,
                              double slow_soc, double fast_soc);
     // grid
+    Index (*playback_step)(const PlaybackParams& p, GridState& s, In time, In value, Out level,
+                           Index tick);
     void (*grid_events)(const GridParams& p, GridState& s, const GridEvent* event, Index tick);
     double (*largest_root)(double c4, double c3, double c2, double c1, double c0);
     BusVoltage (*bus_voltage)(double source_pu, double resistance_pu, double reactance_pu,

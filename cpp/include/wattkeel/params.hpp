@@ -821,6 +821,9 @@ struct GridState {
     double phase_jump_rad;  // [rad] Jump of the source's angle at the start of this tick.
     double event_frequency_hz;  // [Hz] Frequency offset from events under way.
     std::int64_t next_change_tick;  // [tick] Tick at which the set of events under way changes.
+    double playback_voltage_pu;  // [pu] Factor on the source voltage from the record played back.
+    double playback_frequency_hz;  // [Hz] Frequency offset from the record played back.
+    std::int64_t playback_cursor;  // [1] Row of the record that holds at the start of the next tick.
 };
 static_assert(std::is_standard_layout_v<GridState> && std::is_trivially_copyable_v<GridState>);
 static_assert(offsetof(GridState, started) == 0);
@@ -839,7 +842,10 @@ static_assert(offsetof(GridState, event_open) == 96);
 static_assert(offsetof(GridState, phase_jump_rad) == 104);
 static_assert(offsetof(GridState, event_frequency_hz) == 112);
 static_assert(offsetof(GridState, next_change_tick) == 120);
-static_assert(sizeof(GridState) == 128);
+static_assert(offsetof(GridState, playback_voltage_pu) == 128);
+static_assert(offsetof(GridState, playback_frequency_hz) == 136);
+static_assert(offsetof(GridState, playback_cursor) == 144);
+static_assert(sizeof(GridState) == 152);
 
 // One row of the event table. Between start and stop the voltage of the source is multiplied (sag, swell, interruption), its frequency offset, its angle shifted and its impedance multiplied (loss of a feeder). Events that overlap multiply and add. A row may repeat (reclosing).
 struct GridEvent {
@@ -1023,6 +1029,30 @@ static_assert(offsetof(IslandState, bus_sine) == 128);
 static_assert(offsetof(IslandState, syncing) == 136);
 static_assert(sizeof(IslandState) == 144);
 
+// Playback of a measured record of grid voltage and frequency: waveforms of three phases, or RMS values.
+struct PlaybackParams {
+    std::int64_t start_tick;  // [tick] First tick of the playback.
+    std::int64_t stop_tick;  // [tick] First tick after the record.
+    std::int64_t trace_first;  // [1] As in JobParams.
+    std::int64_t trace_rows;  // [1] As in JobParams; 0 without playback.
+    std::int64_t trace_value_first;  // [1] As in JobParams: voltage factor and frequency offset of every row.
+    std::int64_t trace_linear;  // [1] As in JobParams.
+    std::int64_t trace_repeat_core;  // [1] As in JobParams; always 0.
+    double trace_offset_tick;  // [tick] As in JobParams.
+    double trace_length_tick;  // [tick] End of the last row, which holds: beyond any run.
+};
+static_assert(std::is_standard_layout_v<PlaybackParams> && std::is_trivially_copyable_v<PlaybackParams>);
+static_assert(offsetof(PlaybackParams, start_tick) == 0);
+static_assert(offsetof(PlaybackParams, stop_tick) == 8);
+static_assert(offsetof(PlaybackParams, trace_first) == 16);
+static_assert(offsetof(PlaybackParams, trace_rows) == 24);
+static_assert(offsetof(PlaybackParams, trace_value_first) == 32);
+static_assert(offsetof(PlaybackParams, trace_linear) == 40);
+static_assert(offsetof(PlaybackParams, trace_repeat_core) == 48);
+static_assert(offsetof(PlaybackParams, trace_offset_tick) == 56);
+static_assert(offsetof(PlaybackParams, trace_length_tick) == 64);
+static_assert(sizeof(PlaybackParams) == 72);
+
 // Envelopes (min, mean, max) of every signal at one or more decimations, full rate for chosen signals and around events; memory is bounded, files grow while the run runs.
 struct RecordParams {
     std::int64_t envelope_tick;  // [tick] Finest envelope in ticks.
@@ -1108,6 +1138,24 @@ inline constexpr std::int64_t control_target_fixed = 1;
 inline constexpr std::int64_t control_target_follow = 2;
 inline constexpr std::int64_t grid_frequency_model_fixed = 0;
 inline constexpr std::int64_t grid_frequency_model_swing = 1;
+inline constexpr std::int64_t playback_kind_waveform = 0;
+inline constexpr std::int64_t playback_kind_rms = 1;
+inline constexpr std::int64_t playback_connection_auto = 0;
+inline constexpr std::int64_t playback_connection_phase_to_ground = 1;
+inline constexpr std::int64_t playback_connection_line_to_line = 2;
+inline constexpr std::int64_t playback_voltage_auto = 0;
+inline constexpr std::int64_t playback_voltage_positive_sequence = 1;
+inline constexpr std::int64_t playback_voltage_least_phase = 2;
+inline constexpr std::int64_t playback_voltage_mean_rms = 3;
+inline constexpr std::int64_t playback_voltage_phase_a = 4;
+inline constexpr std::int64_t playback_voltage_phase_b = 5;
+inline constexpr std::int64_t playback_voltage_phase_c = 6;
+inline constexpr std::int64_t playback_interpolation_hold = 0;
+inline constexpr std::int64_t playback_interpolation_linear = 1;
+inline constexpr std::int64_t playback_after_last = 0;
+inline constexpr std::int64_t playback_after_nominal = 1;
+inline constexpr std::int64_t playback_at_source = 0;
+inline constexpr std::int64_t playback_at_poi = 1;
 inline constexpr std::int64_t flicker_lamp_230v_50hz = 0;
 inline constexpr std::int64_t flicker_lamp_120v_60hz = 1;
 inline constexpr std::int64_t flicker_lamp_120v_50hz = 2;
@@ -1525,6 +1573,9 @@ inline constexpr ParamField param_field_table[] = {
     {"GridState", "phase_jump_rad", offsetof(GridState, phase_jump_rad), 'f', 1},
     {"GridState", "event_frequency_hz", offsetof(GridState, event_frequency_hz), 'f', 1},
     {"GridState", "next_change_tick", offsetof(GridState, next_change_tick), 'i', 1},
+    {"GridState", "playback_voltage_pu", offsetof(GridState, playback_voltage_pu), 'f', 1},
+    {"GridState", "playback_frequency_hz", offsetof(GridState, playback_frequency_hz), 'f', 1},
+    {"GridState", "playback_cursor", offsetof(GridState, playback_cursor), 'i', 1},
     {"GridEvent", "voltage_pu", offsetof(GridEvent, voltage_pu), 'f', 1},
     {"GridEvent", "frequency_offset_hz", offsetof(GridEvent, frequency_offset_hz), 'f', 1},
     {"GridEvent", "impedance_factor", offsetof(GridEvent, impedance_factor), 'f', 1},
@@ -1595,6 +1646,15 @@ inline constexpr ParamField param_field_table[] = {
     {"IslandState", "bus_cosine", offsetof(IslandState, bus_cosine), 'f', 1},
     {"IslandState", "bus_sine", offsetof(IslandState, bus_sine), 'f', 1},
     {"IslandState", "syncing", offsetof(IslandState, syncing), 'i', 1},
+    {"PlaybackParams", "start_tick", offsetof(PlaybackParams, start_tick), 'i', 1},
+    {"PlaybackParams", "stop_tick", offsetof(PlaybackParams, stop_tick), 'i', 1},
+    {"PlaybackParams", "trace_first", offsetof(PlaybackParams, trace_first), 'i', 1},
+    {"PlaybackParams", "trace_rows", offsetof(PlaybackParams, trace_rows), 'i', 1},
+    {"PlaybackParams", "trace_value_first", offsetof(PlaybackParams, trace_value_first), 'i', 1},
+    {"PlaybackParams", "trace_linear", offsetof(PlaybackParams, trace_linear), 'i', 1},
+    {"PlaybackParams", "trace_repeat_core", offsetof(PlaybackParams, trace_repeat_core), 'i', 1},
+    {"PlaybackParams", "trace_offset_tick", offsetof(PlaybackParams, trace_offset_tick), 'f', 1},
+    {"PlaybackParams", "trace_length_tick", offsetof(PlaybackParams, trace_length_tick), 'f', 1},
     {"RecordParams", "envelope_tick", offsetof(RecordParams, envelope_tick), 'i', 1},
     {"FlickerParams", "mean_share", offsetof(FlickerParams, mean_share), 'f', 1},
     {"FlickerParams", "high_gain", offsetof(FlickerParams, high_gain), 'f', 1},

@@ -29,6 +29,7 @@ enum EventKind : std::int64_t {
     event_job_start = 5,
     event_job_stop = 6,
     event_cells_outside = 7,
+    event_grid_playback = 40,
     event_island = 30,
     event_blackout = 31,
     event_black_start = 32,
@@ -72,6 +73,7 @@ struct SiteView {
     Rows<const GridParams> grid;
     Rows<GridState> grid_state;
     Rows<const GridEvent> grid_event;
+    Rows<const PlaybackParams> playback;
     Rows<const TapChangerParams> tap_changer;
     Rows<TapChangerState> tap_changer_state;
     Rows<const CapacitorBankParams> capacitor_bank;
@@ -89,6 +91,7 @@ struct SiteView {
     Rows<const double> trace_value;
     Rows<double> level;
     Rows<double> generation_level;
+    Rows<double> playback_level;
     Rows<double> ring;
     Rows<const double> converter_table;
     Rows<double> converter_ring;

@@ -54,6 +54,7 @@ const KernelTable table = {
     measured_load,
     moving_average,
     control_step,
+    playback_step,
     grid_events,
     largest_root,
     bus_voltage,

@@ -10,6 +10,7 @@
 #include "event_log.hpp"
 #include "grid.hpp"
 #include "island.hpp"
+#include "playback.hpp"
 #include "supercapacitor.hpp"
 #include "workload.hpp"
 
@@ -448,12 +449,23 @@ static inline void poi_step(const SiteView& v, const ChunkView& k, Index tick,
     signal[15] = gs.nose_loading_pu;
 }
 
+static inline void play_back(const SiteView& v, const ChunkView& k, Index tick) {
+    GridState& s = v.grid_state[0];
+    const Index played = playback_step(v.playback[0], s, v.trace_time.data, v.trace_value.data,
+                                       v.playback_level.data, tick);
+    if (played != 0) {
+        log_event(k, tick, event_grid_playback, 0, played > 0 ? 1 : 0, s.playback_voltage_pu,
+                  s.playback_frequency_hz);
+    }
+}
+
 static inline void bus_step(const SiteView& v, const ChunkView& k, Index tick) {
     const GridParams& grid = v.grid[0];
     const IslandState& island = v.island_state[0];
     double* signal = v.signal.data;
     v.grid_state[0].phase_jump_rad = 0.0;
     if (tick >= v.grid_state[0].next_change_tick) events_step(v, k, tick);
+    play_back(v, k, tick);
     const FacilityLoad facility = facility_step(v, k, tick, signal);
     double* out = signal + site_signals + rack_signals * v.rack.size + node_signals * v.node.size;
     BusPower bus{};

@@ -109,7 +109,8 @@ static inline PoiFlow grid_step(const GridParams& p, GridState& s, double dt_s, 
         frequency_step(p, s, served);
         rocof = (s.frequency_pu - before) * p.nominal_frequency_hz / dt_s;
     }
-    s.frequency_hz = p.nominal_frequency_hz * (1.0 + s.frequency_pu) + s.event_frequency_hz;
+    const double offset = s.event_frequency_hz + s.playback_frequency_hz;
+    s.frequency_hz = p.nominal_frequency_hz * (1.0 + s.frequency_pu) + offset;
     const double reactive = (var + z.way_reactance_pu * flow) * p.base_va;
     return {served, reactive, loss, bus_w + response - carried, rocof, change};
 }

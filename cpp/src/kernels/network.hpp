@@ -71,7 +71,7 @@ static inline NetworkSource network_source(const GridParams& p, const GridState&
     const double square = ratio * ratio;
     const double way_r = p.cable_resistance_pu * square + p.transformer_resistance_pu;
     const double way_x = p.cable_reactance_pu * square + p.transformer_reactance_pu;
-    return {p.source_voltage_pu * s.event_voltage_pu * ratio,
+    return {p.source_voltage_pu * s.event_voltage_pu * s.playback_voltage_pu * ratio,
             p.resistance_pu * s.event_impedance * square + way_r,
             p.reactance_pu * s.event_impedance * square + way_x, way_r, way_x};
 }

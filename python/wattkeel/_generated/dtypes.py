@@ -448,6 +448,9 @@ GridState: Final[np.dtype[Any]] = np.dtype(
         ("phase_jump_rad", np.float64),
         ("event_frequency_hz", np.float64),
         ("next_change_tick", np.int64),
+        ("playback_voltage_pu", np.float64),
+        ("playback_frequency_hz", np.float64),
+        ("playback_cursor", np.int64),
     ]
 )
 GridEvent: Final[np.dtype[Any]] = np.dtype(
@@ -548,6 +551,19 @@ IslandState: Final[np.dtype[Any]] = np.dtype(
         ("syncing", np.int64),
     ]
 )
+PlaybackParams: Final[np.dtype[Any]] = np.dtype(
+    [
+        ("start_tick", np.int64),
+        ("stop_tick", np.int64),
+        ("trace_first", np.int64),
+        ("trace_rows", np.int64),
+        ("trace_value_first", np.int64),
+        ("trace_linear", np.int64),
+        ("trace_repeat_core", np.int64),
+        ("trace_offset_tick", np.float64),
+        ("trace_length_tick", np.float64),
+    ]
+)
 RecordParams: Final[np.dtype[Any]] = np.dtype(
     [
         ("envelope_tick", np.int64),
@@ -612,6 +628,7 @@ STRUCTS: Final[dict[str, np.dtype[Any]]] = {
     "CapacitorBankState": CapacitorBankState,
     "IslandParams": IslandParams,
     "IslandState": IslandState,
+    "PlaybackParams": PlaybackParams,
     "RecordParams": RecordParams,
     "FlickerParams": FlickerParams,
     "FlickerState": FlickerState,
@@ -768,6 +785,12 @@ CHOICES: Final[dict[str, dict[str, int]]] = {
     "Generation.trace_interpolation": {"hold": 0, "linear": 1},
     "Control.target": {"off": 0, "fixed": 1, "follow": 2},
     "Grid.frequency_model": {"fixed": 0, "swing": 1},
+    "GridPlayback.kind": {"waveform": 0, "rms": 1},
+    "GridPlayback.connection": {"auto": 0, "phase_to_ground": 1, "line_to_line": 2},
+    "GridPlayback.voltage": {"auto": 0, "positive_sequence": 1, "least_phase": 2, "mean_rms": 3, "phase_a": 4, "phase_b": 5, "phase_c": 6},
+    "GridPlayback.interpolation": {"hold": 0, "linear": 1},
+    "GridPlayback.after": {"last": 0, "nominal": 1},
+    "GridPlayback.at": {"source": 0, "poi": 1},
     "Flickermeter.lamp": {"230v_50hz": 0, "120v_60hz": 1, "120v_50hz": 2, "230v_60hz": 3},
 }
 SITE_ENGINE_NATIVE: Final = 0
@@ -806,6 +829,24 @@ CONTROL_TARGET_FIXED: Final = 1
 CONTROL_TARGET_FOLLOW: Final = 2
 GRID_FREQUENCY_MODEL_FIXED: Final = 0
 GRID_FREQUENCY_MODEL_SWING: Final = 1
+PLAYBACK_KIND_WAVEFORM: Final = 0
+PLAYBACK_KIND_RMS: Final = 1
+PLAYBACK_CONNECTION_AUTO: Final = 0
+PLAYBACK_CONNECTION_PHASE_TO_GROUND: Final = 1
+PLAYBACK_CONNECTION_LINE_TO_LINE: Final = 2
+PLAYBACK_VOLTAGE_AUTO: Final = 0
+PLAYBACK_VOLTAGE_POSITIVE_SEQUENCE: Final = 1
+PLAYBACK_VOLTAGE_LEAST_PHASE: Final = 2
+PLAYBACK_VOLTAGE_MEAN_RMS: Final = 3
+PLAYBACK_VOLTAGE_PHASE_A: Final = 4
+PLAYBACK_VOLTAGE_PHASE_B: Final = 5
+PLAYBACK_VOLTAGE_PHASE_C: Final = 6
+PLAYBACK_INTERPOLATION_HOLD: Final = 0
+PLAYBACK_INTERPOLATION_LINEAR: Final = 1
+PLAYBACK_AFTER_LAST: Final = 0
+PLAYBACK_AFTER_NOMINAL: Final = 1
+PLAYBACK_AT_SOURCE: Final = 0
+PLAYBACK_AT_POI: Final = 1
 FLICKER_LAMP_230V_50HZ: Final = 0
 FLICKER_LAMP_120V_60HZ: Final = 1
 FLICKER_LAMP_120V_50HZ: Final = 2

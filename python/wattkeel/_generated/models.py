@@ -2548,6 +2548,183 @@ class GridEvent(Parameters):
     )
 
 
+class GridPlayback(Parameters):
+    """Section ``grid.playback``.
+
+    Playback of a measured record of grid voltage and frequency: waveforms of three phases, or RMS values.
+
+    Parameters
+    ----------
+    file
+        The record: COMTRADE (.cfg with .dat, or .cff), CSV (.gz too), Parquet. Relative to the scenario
+        file. [1]
+    kind
+        What the columns hold: instantaneous values of three phases, from which voltage and frequency are
+        estimated, or RMS values that are used as they are. [1]
+    voltage_columns
+        Columns or channels of voltage in the order of the phases a, b, c: three, or two between lines; for
+        rms one or three. Empty: found by name. [1]
+    frequency_column
+        Column of frequency of an rms record; empty: found by name, if there is one. [1]
+    connection
+        Between what the voltages were measured; auto: by the names of the columns. [1]
+    base_voltage_v
+        RMS voltage that is 1 pu, of the kind that was recorded (phase to ground or line to line); 0 where
+        the columns are in pu. [V]
+    record_frequency_hz
+        Nominal frequency of the record; 0 means that in the file (COMTRADE), or that of the grid. [Hz]
+    voltage
+        Which voltage of the record drives the site; auto: positive_sequence of waveforms, mean_rms of an
+        rms record, which has no sequences. [1]
+    use_frequency
+        Play the frequency of the record too, if it has one. [1]
+    cycles
+        Window of the estimator in nominal cycles. [1]
+    frequency_cycles
+        Nominal cycles over which the phase of the positive sequence is differenced. [1]
+    hold_below_pu
+        Voltage (waveform: positive sequence) below which the frequency is held: it has no meaning there.
+        [pu]
+    start_s
+        Time of the run at which the playback begins (nearest whole tick); the grid is nominal before. [s]
+    trace_start_s
+        Time in the record at which the playback begins, from its first sample. [s]
+    interpolation
+        Course between two samples. [1]
+    after
+        What holds after the end of the record: its last value, or nominal voltage and frequency. [1]
+    at
+        Where the voltage is imposed: behind the source impedance, or at the POI, where scr and x_over_r
+        play no part. A voltage measured at a bus already contains what the loads did there. [1]
+    """
+
+    toml_section: ClassVar[str] = "grid.playback"
+
+    file: Text = Field(
+        description=(
+            "The record: COMTRADE (.cfg with .dat, or .cff), CSV (.gz too), Parquet. Relative to the "
+            "scenario file."
+        ),
+        json_schema_extra={"unit": "1", "type": "path"},
+    )
+    kind: Literal["waveform", "rms"] = Field(
+        default="waveform",
+        description=(
+            "What the columns hold: instantaneous values of three phases, from which voltage and frequency "
+            "are estimated, or RMS values that are used as they are."
+        ),
+        json_schema_extra={"unit": "1", "type": "choice"},
+    )
+    voltage_columns: tuple[Text, ...] = Field(
+        default=(),
+        description=(
+            "Columns or channels of voltage in the order of the phases a, b, c: three, or two between lines;"
+            " for rms one or three. Empty: found by name."
+        ),
+        json_schema_extra={"unit": "1", "type": "strings"},
+    )
+    frequency_column: Text = Field(
+        default="",
+        description="Column of frequency of an rms record; empty: found by name, if there is one.",
+        json_schema_extra={"unit": "1", "type": "str"},
+    )
+    connection: Literal["auto", "phase_to_ground", "line_to_line"] = Field(
+        default="auto",
+        description="Between what the voltages were measured; auto: by the names of the columns.",
+        json_schema_extra={"unit": "1", "type": "choice"},
+    )
+    base_voltage_v: Annotated[Finite, AtLeast(0.001)] = Field(
+        default=0.0,
+        le=10000000.0,
+        description=(
+            "RMS voltage that is 1 pu, of the kind that was recorded (phase to ground or line to line); 0 "
+            "where the columns are in pu."
+        ),
+        json_schema_extra={"unit": "V"},
+    )
+    record_frequency_hz: Annotated[Finite, AtLeast(45.0)] = Field(
+        default=0.0,
+        le=65.0,
+        description=(
+            "Nominal frequency of the record; 0 means that in the file (COMTRADE), or that of the grid."
+        ),
+        json_schema_extra={"unit": "Hz"},
+    )
+    voltage: Literal["auto", "positive_sequence", "least_phase", "mean_rms", "phase_a", "phase_b", "phase_c"] = Field(
+        default="auto",
+        description=(
+            "Which voltage of the record drives the site; auto: positive_sequence of waveforms, mean_rms of "
+            "an rms record, which has no sequences."
+        ),
+        json_schema_extra={"unit": "1", "type": "choice"},
+    )
+    use_frequency: Flag = Field(
+        default=True,
+        description="Play the frequency of the record too, if it has one.",
+        json_schema_extra={"unit": "1", "type": "bool"},
+    )
+    cycles: Whole = Field(
+        default=1,
+        ge=1,
+        le=50,
+        description="Window of the estimator in nominal cycles.",
+        json_schema_extra={"unit": "1", "type": "int", "source": "1 cycle: IEC 61000-4-30, U_rms(1/2)"},
+    )
+    frequency_cycles: Whole = Field(
+        default=5,
+        ge=1,
+        le=500,
+        description="Nominal cycles over which the phase of the positive sequence is differenced.",
+        json_schema_extra={"unit": "1", "type": "int"},
+    )
+    hold_below_pu: Finite = Field(
+        default=0.1,
+        ge=0.0,
+        le=1.0,
+        description=(
+            "Voltage (waveform: positive sequence) below which the frequency is held: it has no meaning "
+            "there."
+        ),
+        json_schema_extra={"unit": "pu"},
+    )
+    start_s: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=3200000000.0,
+        description=(
+            "Time of the run at which the playback begins (nearest whole tick); the grid is nominal before."
+        ),
+        json_schema_extra={"unit": "s"},
+    )
+    trace_start_s: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=3200000000.0,
+        description="Time in the record at which the playback begins, from its first sample.",
+        json_schema_extra={"unit": "s"},
+    )
+    interpolation: Literal["hold", "linear"] = Field(
+        default="linear",
+        description="Course between two samples.",
+        json_schema_extra={"unit": "1", "type": "choice"},
+    )
+    after: Literal["last", "nominal"] = Field(
+        default="last",
+        description=(
+            "What holds after the end of the record: its last value, or nominal voltage and frequency."
+        ),
+        json_schema_extra={"unit": "1", "type": "choice"},
+    )
+    at: Literal["source", "poi"] = Field(
+        default="source",
+        description=(
+            "Where the voltage is imposed: behind the source impedance, or at the POI, where scr and "
+            "x_over_r play no part. A voltage measured at a bus already contains what the loads did there."
+        ),
+        json_schema_extra={"unit": "1", "type": "choice"},
+    )
+
+
 class Grid(Parameters):
     """Section ``grid``.
 
@@ -2620,6 +2797,8 @@ class Grid(Parameters):
         Governor time constant T_g. [s]
     event
         Voltage and frequency events. [1]
+    playback
+        Measured record that drives voltage and frequency. [1]
     """
 
     toml_section: ClassVar[str] = "grid"
@@ -2829,6 +3008,11 @@ class Grid(Parameters):
         default=(),
         description="Voltage and frequency events.",
         json_schema_extra={"unit": "1", "type": "models"},
+    )
+    playback: GridPlayback | None = Field(
+        default=None,
+        description="Measured record that drives voltage and frequency.",
+        json_schema_extra={"unit": "1", "type": "model"},
     )
 
 
@@ -3323,6 +3507,7 @@ MODELS: dict[str, type[Parameters]] = {
     "TapChanger": TapChanger,
     "CapacitorBank": CapacitorBank,
     "Island": Island,
+    "GridPlayback": GridPlayback,
     "Record": Record,
     "Compliance": Compliance,
     "Rule": Rule,

@@ -31,7 +31,18 @@ First steps: wattkeel init && wattkeel check quickstart.toml && wattkeel run qui
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all verbs; each sets ``act``, the function that does it."""
-    from wattkeel.cli import check, flicker, info, init, presets, report, resonance, run, schema
+    from wattkeel.cli import (
+        check,
+        flicker,
+        import_record,
+        info,
+        init,
+        presets,
+        report,
+        resonance,
+        run,
+        schema,
+    )
 
     parser = argparse.ArgumentParser(
         prog="wattkeel",
@@ -41,7 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"wattkeel {__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
-    for verb in (init, check, run, report, flicker, resonance, presets, schema, info):
+    for verb in (init, import_record, check, run, report, flicker, resonance, presets, schema, info):
         verb.add_parser(verbs)
     return parser
 

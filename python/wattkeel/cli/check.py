@@ -73,6 +73,9 @@ def _print(
         print(
             f"trace {name}: {len(trace.columns)} columns, {format_quantity(trace.length_s, 's')}, {sampling}"
         )
+    if played := scenario.playback:
+        length = format_quantity(played.length_s, "s")
+        print(f"grid playback: {', '.join(played.course.columns)}, {length}, every {played.sampling_s:g} s")
     free_byte = shutil.disk_usage(".").free
     if cost["record_byte"] > free_byte:
         print(f"warning: the files take {disk}; this disk has {_bytes(free_byte)} free", file=sys.stderr)

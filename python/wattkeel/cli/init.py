@@ -11,7 +11,7 @@ from typing import Any
 
 from wattkeel.cli.common import Verbs
 
-TEMPLATES = ("quickstart", "measured-cluster", "gigawatt", "weak-grid", "outage")
+TEMPLATES = ("quickstart", "measured-cluster", "gigawatt", "weak-grid", "outage", "grid-playback")
 
 
 def add_parser(verbs: Verbs) -> None:
@@ -64,11 +64,11 @@ def act(arguments: argparse.Namespace) -> int:
 
 
 def _files_named(tree: Any) -> Iterator[Path]:
-    """Give the relative paths that ``trace`` keys of a scenario name."""
+    """Give the relative paths that ``trace`` and ``file`` keys of a scenario name."""
     if isinstance(tree, Mapping):
         for key, value in tree.items():
             if (
-                key == "trace"
+                key in ("trace", "file")
                 and isinstance(value, str)
                 and not Path(value).is_absolute()
                 and ".." not in value

@@ -29,6 +29,7 @@ from wattkeel.prototype.event_log import (
     CAPACITOR_SWITCH,
     CELLS_OUTSIDE,
     GRID_EVENT,
+    GRID_PLAYBACK,
     ISLAND,
     LOAD_PICKUP,
     NODE_OVERLOAD,
@@ -79,6 +80,7 @@ from wattkeel.prototype.network import (
     tap_step,
 )
 from wattkeel.prototype.numeric import snap
+from wattkeel.prototype.playback import playback_step
 from wattkeel.prototype.supercapacitor import supercapacitor_step
 from wattkeel.prototype.workload import trace_mean
 
@@ -466,6 +468,16 @@ def poi_step(v, k, tick, signal, load_w, connected_w, generation_w, storage_w, l
 
 
 @kernel
+def play_back(v, k, tick):
+    """Voltage and frequency of the record that is played back, and its begin and end."""
+    s = v.grid_state[0]
+    played = playback_step(v.playback[0], s, v.trace_time, v.trace_value, v.playback_level, tick)
+    if played != 0:
+        phase = 1 if played > 0 else 0
+        log_event(k, tick, GRID_PLAYBACK, 0, phase, s.playback_voltage_pu, s.playback_frequency_hz)
+
+
+@kernel
 def bus_step(v, k, tick, signal):
     """All that is behind the racks: facility, generation, control, storage, grid."""
     grid = v.grid[0]
@@ -473,6 +485,7 @@ def bus_step(v, k, tick, signal):
     v.grid_state[0].phase_jump_rad = 0.0
     if tick >= v.grid_state[0].next_change_tick:
         events_step(v, k, tick)
+    play_back(v, k, tick)
     it_w, load_w = facility_step(v, k, tick, signal)
     at = SITE_SIGNALS + RACK_SIGNALS * v.rack.shape[0] + NODE_SIGNALS * v.node.shape[0]
     generation_w = generation_step(v, tick, signal, at)

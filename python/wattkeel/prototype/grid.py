@@ -124,6 +124,7 @@ def grid_step(p, s, dt_s, ratio, capacitor_pu, bus_w, load_w, load_var, given_va
         before = s.frequency_pu
         frequency_step(p, s, served)
         rocof = (s.frequency_pu - before) * p.nominal_frequency_hz / dt_s
-    s.frequency_hz = p.nominal_frequency_hz * (1.0 + s.frequency_pu) + s.event_frequency_hz
+    offset = s.event_frequency_hz + s.playback_frequency_hz
+    s.frequency_hz = p.nominal_frequency_hz * (1.0 + s.frequency_pu) + offset
     reactive = (var + way_x * flow) * p.base_va
     return served, reactive, loss, bus_w + response - carried, rocof, change

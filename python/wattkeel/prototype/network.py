@@ -95,7 +95,7 @@ def network_source(p, s, ratio):
     way_r = p.cable_resistance_pu * square + p.transformer_resistance_pu
     way_x = p.cable_reactance_pu * square + p.transformer_reactance_pu
     return (
-        p.source_voltage_pu * s.event_voltage_pu * ratio,
+        p.source_voltage_pu * s.event_voltage_pu * s.playback_voltage_pu * ratio,
         p.resistance_pu * s.event_impedance * square + way_r,
         p.reactance_pu * s.event_impedance * square + way_x,
         way_r,
