@@ -172,19 +172,41 @@ def battery_cases() -> dict[str, Case]:
 
 
 def grid_cases(plant: Any) -> dict[str, Case]:
-    """Thevenin voltage alone (constant frequency), and with the swing equation."""
+    """The way to the grid with every frequency model, and grid support with all it has."""
+    from wattkeel import lowering, support
+    from wattkeel._generated import dtypes
+    from wattkeel.parameters import Converter, Grid, Support
+    from wattkeel.plant import records
+
     tick_s = float(plant.site[0].tick_s)
     bus_w = float(plant.grid[0].base_va) * np.linspace(0.2, 0.9, TICKS)
-    out = [np.zeros(TICKS) for _ in range(6)]
-    fixed = plant.grid[0:1].copy()
-    fixed[0].frequency_model = 1 - int(plant.grid[0].frequency_model)  # of two choices, the other
-    state, event = One(plant.grid_state[0:1]), plant.grid_event
-    load_var = 0.2 * bus_w
-    arguments = {
-        "thevenin": (One(fixed), state, event, tick_s, bus_w, load_var, *out),
-        "thevenin + frequency_step": (One(plant.grid[0:1]), state, event, tick_s, bus_w, load_var, *out),
-    }
-    return {name: _run_case("grid_run", args) for name, args in arguments.items()}
+    switching = (
+        plant.tap_changer, plant.tap_changer_state, plant.capacitor_bank, plant.capacitor_bank_state,
+    )  # fmt: skip
+    found = {}
+    for model in ("fixed", "swing", "sfr", "reheat", "two_area"):
+        params = Grid(frequency_model=model)
+        record = records(dtypes.GridParams, 1)
+        lowering.lower_grid(record[0], params, float(plant.grid[0].base_va), float(bus_w.mean()), tick_s)
+        out = [np.zeros(TICKS) for _ in range(14)] + [np.zeros(TICKS, dtype=np.int64) for _ in range(2)]
+        args = (
+            One(record), One(plant.grid_state[0:1]), *(One(array[0:1]) for array in switching),
+            plant.grid_event[:0], plant.shedding[:0], plant.shedding_state[:0],
+            np.zeros(int(record[0].window_tick)), tick_s, bus_w, 0.2 * bus_w, *out,
+        )  # fmt: skip
+        found[f"grid, {model}"] = _run_case("grid_run", args)
+    unit = records(dtypes.SupportParams, 1)
+    helps = Support(
+        frequency_gain=20.0, inertia_s=4.0, voltage_gain=5.0, response_power=0.5, response_threshold_hz=59.5
+    )
+    support.lower_support(unit[0], helps, Converter(rated_power_w=1e8), 60.0, tick_s)
+    hertz = 60.0 + 0.1 * np.sin(np.arange(TICKS) / 50.0)
+    flags = np.zeros(TICKS, dtype=np.int64)
+    args = (
+        One(unit), One(records(dtypes.SupportState, 1)), hertz, np.zeros(TICKS), np.ones(TICKS),
+        np.zeros(TICKS), np.zeros(TICKS), flags,
+    )  # fmt: skip
+    return found | {"grid support": _run_case("support_run", args)}
 
 
 def _run_case(kernel: str, args: tuple[Any, ...]) -> Case:

@@ -170,6 +170,26 @@ def converters(draw: st.DrawFn, power_w: float, tick_s: float) -> dict[str, Any]
 
 
 @st.composite
+def supports(draw: st.DrawFn, tick_s: float) -> dict[str, Any]:
+    out = {
+        "frequency_gain": draw(maybe(between(0.0, 200.0))),
+        "frequency_deadband_hz": draw(maybe(between(0.0, 0.1))),
+        "inertia_s": draw(maybe(between(0.0, 20.0))),
+        "frequency_time_constant_s": draw(between(0.5, 50.0)) * tick_s + 1e-4,
+        "up_limit": draw(between(0.0, 2.0)),
+        "voltage_gain": draw(maybe(between(0.0, 20.0))),
+    }
+    if draw(st.booleans()):
+        out["response_power"] = draw(between(0.1, 1.0))
+        out["response_threshold_hz"] = draw(st.sampled_from([59.9, 59.99, 60.01]))
+        out["response_delay_s"] = draw(st.integers(0, 3)) * tick_s
+        out["response_sustain_s"] = draw(st.integers(1, 9)) * tick_s
+        out["response_release_s"] = draw(st.integers(0, 9)) * tick_s
+        out["response_rest_s"] = draw(st.integers(0, 30)) * tick_s
+    return out
+
+
+@st.composite
 def storage_units(draw: st.DrawFn, tick_s: float) -> dict[str, Any]:
     power_w = draw(between(1e3, 1e7))
     window = {
@@ -211,6 +231,8 @@ def storage_units(draw: st.DrawFn, tick_s: float) -> dict[str, Any]:
             "virtual_resistance": draw(maybe(between(0.0, 0.3))),
             "power_filter_s": filter_s,
         }
+    elif draw(st.booleans()):
+        unit["support"] = draw(supports(tick_s))
     return unit
 
 
@@ -270,7 +292,7 @@ def supplies(draw: st.DrawFn, run_s: float) -> dict[str, Any]:
 
 
 @st.composite
-def grids(draw: st.DrawFn, run_s: float) -> dict[str, Any]:
+def grids(draw: st.DrawFn, run_s: float, tick_s: float) -> dict[str, Any]:
     event = st.fixed_dictionaries(
         {
             "start_s": between(0.0, 0.95).map(lambda share: share * run_s),
@@ -280,6 +302,13 @@ def grids(draw: st.DrawFn, run_s: float) -> dict[str, Any]:
             "frequency_ramp_hz_per_s": st.sampled_from([math.inf, 4.0 / run_s]),
             "phase_jump_deg": maybe(between(-90.0, 90.0)),
             "impedance_factor": st.sampled_from([1.0, 2.0]),
+        }
+    )
+    stages = st.fixed_dictionaries(
+        {
+            "threshold_hz": between(59.0, 61.0).filter(lambda hz: abs(hz - 60.0) > 0.01),
+            "delay_s": st.sampled_from([0.0, tick_s, 3.0 * tick_s]),
+            "share": between(0.001, 0.1),
         }
     )
     out = draw(supplies(run_s))
@@ -303,7 +332,13 @@ def grids(draw: st.DrawFn, run_s: float) -> dict[str, Any]:
         "x_over_r": draw(between(0.0, 30.0)),
         "power_factor": draw(between(0.8, 1.0)),
         "system_power_w": draw(between(1e7, 1e11)),
-        "frequency_model": draw(st.sampled_from(["swing", "swing", "fixed"])),
+        "frequency_model": draw(st.sampled_from(["swing", "sfr", "reheat", "two_area", "fixed"])),
+        "synchronising_pu": draw(between(0.01, 1.0)),
+        "rocof_window_s": draw(between(1e-4, 0.5)),
+        "load_shedding": [
+            row | ({"site_share": 0.3} if row["threshold_hz"] < 60.0 else {})
+            for row in draw(st.lists(stages, max_size=3))
+        ],
         "event": draw(st.lists(event, max_size=3)),
     }
 
@@ -337,7 +372,7 @@ def site_tables(draw: st.DrawFn) -> dict[str, Any]:
             maybe(st.just({"pv": {"rated_power_w": 5e4, "trace": str(METERS), "trace_column": "a_w"}}), {})
         ),
         "control": draw(controls(tick_s)),
-        "grid": draw(grids(ticks * tick_s)),
+        "grid": draw(grids(ticks * tick_s, tick_s)),
         "record": {"full_rate": ["*"], "envelope_s": [7 * tick_s]},
     }
 

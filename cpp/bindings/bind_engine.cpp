@@ -44,12 +44,17 @@ SiteView site_view(const py::object& plant) {
     WATTKEEL_TAKE(cell);
     WATTKEEL_TAKE(supercapacitor);
     WATTKEEL_TAKE(supercapacitor_state);
+    WATTKEEL_TAKE(support);
+    WATTKEEL_TAKE(support_state);
     WATTKEEL_TAKE(control);
     WATTKEEL_TAKE(control_state);
     WATTKEEL_TAKE(grid);
     WATTKEEL_TAKE(grid_state);
     WATTKEEL_TAKE(grid_event);
     WATTKEEL_TAKE(playback);
+    WATTKEEL_TAKE(shedding);
+    WATTKEEL_TAKE(shedding_state);
+    WATTKEEL_TAKE(frequency_ring);
     WATTKEEL_TAKE(tap_changer);
     WATTKEEL_TAKE(tap_changer_state);
     WATTKEEL_TAKE(capacitor_bank);

@@ -64,6 +64,7 @@ auto result(const Phasor& r) { return std::make_tuple(r.cosine, r.sine); }
 auto result(const TransformerFlow& r) {
     return std::make_tuple(r.power_w, r.reactive_var, r.loss_w, r.voltage_pu, r.share);
 }
+auto result(const SupportFlow& r) { return std::make_tuple(r.power_w, r.reactive_var, r.change); }
 auto result(const PoiFlow& r) {
     return std::make_tuple(r.power_w, r.reactive_var, r.loss_w, r.unserved_w, r.rocof_hz_per_s,
                            r.change);
@@ -123,6 +124,7 @@ py::dict kernel_functions(const std::string& isa) {
     WATTKEEL_ADD(battery_apply);
     WATTKEEL_ADD(battery_step);
     WATTKEEL_ADD(supercapacitor_step);
+    WATTKEEL_ADD(support_step);
     WATTKEEL_ADD(dwell_add);
     WATTKEEL_ADD(stress_begin);
     WATTKEEL_ADD(stress_add);
@@ -146,6 +148,8 @@ py::dict kernel_functions(const std::string& isa) {
     WATTKEEL_ADD(island_lift);
     WATTKEEL_ADD(island_turn);
     WATTKEEL_ADD(frequency_step);
+    WATTKEEL_ADD(frequency_window);
+    WATTKEEL_ADD(load_shedding);
     WATTKEEL_ADD(grid_step);
     WATTKEEL_ADD(record_tick);
     WATTKEEL_ADD(workload_run);
@@ -159,6 +163,7 @@ py::dict kernel_functions(const std::string& isa) {
     WATTKEEL_ADD(supercapacitor_run);
     WATTKEEL_ADD(control_run);
     WATTKEEL_ADD(grid_run);
+    WATTKEEL_ADD(support_run);
     WATTKEEL_ADD(transformer_step);
     WATTKEEL_ADD(transformer_run);
     WATTKEEL_ADD(flicker_class);

@@ -44,12 +44,17 @@ struct Site {
     Cells cells{{3.0, 3.3, 3.4}, 1e-5, 3e7 / 3600.0, 8e3};
     std::vector<wattkeel::SupercapacitorParams> supercapacitor{1};
     std::vector<wattkeel::SupercapacitorState> supercapacitor_state{1};
+    std::vector<wattkeel::SupportParams> support{1};
+    std::vector<wattkeel::SupportState> support_state{1};
     std::vector<wattkeel::ControlParams> control{1};
     std::vector<wattkeel::ControlState> control_state{1};
     std::vector<wattkeel::GridParams> grid{1};
     std::vector<wattkeel::GridState> grid_state{1};
     std::vector<wattkeel::GridEvent> grid_event;
     std::vector<wattkeel::PlaybackParams> playback{1};
+    std::vector<wattkeel::SheddingStage> shedding{2};
+    std::vector<wattkeel::SheddingState> shedding_state{2};
+    std::vector<double> frequency_ring = std::vector<double>(8);
     std::vector<wattkeel::TapChangerParams> tap_changer{1};
     std::vector<wattkeel::TapChangerState> tap_changer_state{1};
     std::vector<wattkeel::CapacitorBankParams> capacitor_bank{1};
@@ -77,7 +82,7 @@ struct Site {
 
     Site() {
         site[0] = {1e-3, 9, 1.5 * 4503599627370496.0 / 1024.0 / 1024.0,
-                   1.5 * 4503599627370496.0 / 1024.0};
+                   1.5 * 4503599627370496.0 / 1024.0, 0};
         wattkeel::JobParams& j = job[0];
         j.compute_pu = 0.95;
         j.communication_pu = 0.4;
@@ -152,6 +157,7 @@ struct Site {
         grid[0].per_base = 1e-8;
         grid[0].resistance_pu = 0.01;
         grid[0].reactance_pu = 0.1;
+        frequency_side();
         grid_state[0].event_voltage_pu = 1.0;
         grid_state[0].playback_voltage_pu = 1.0;
         grid_state[0].event_impedance = 1.0;
@@ -167,6 +173,46 @@ struct Site {
             lane[static_cast<std::size_t>(wattkeel::lane_below_floor_tick * lanes + i)] = 13.0;
             lane[static_cast<std::size_t>(wattkeel::lane_store_energy_j * lanes + i)] = 2340.0;
         }
+    }
+
+    // A swing equation with a governor, a stage on either side, and a unit that supports.
+    void frequency_side() {
+        wattkeel::GridParams& p = grid[0];
+        p.system_power_w = 1e9;
+        p.per_system = 1e-9;
+        p.states = 2;
+        const double step[4] = {0.9997, 1e-4, -0.06, 0.997};
+        for (int i = 0; i < 2; ++i) {
+            p.step_matrix[8 * i] = step[2 * i];
+            p.step_matrix[8 * i + 1] = step[2 * i + 1];
+        }
+        p.step_input[0] = -1e-4;
+        p.output_matrix[0] = p.output_matrix[8] = 1.0;
+        for (double& magic : p.state_magic) magic = 6.0;
+        p.window_tick = static_cast<std::int64_t>(frequency_ring.size());
+        p.per_window_s = 125.0;
+        p.shedding_stages = 2;
+        shedding[0] = {59.9999, 0.0, 1.0, 0.01, 3};
+        shedding[1] = {60.0001, 0.0, -1.0, -0.01, 0};
+        wattkeel::SupportParams& q = support[0];
+        q.active = 1;
+        q.nominal_hz = 60.0;
+        q.per_nominal_hz = 1.0 / 60.0;
+        q.droop_w = 2e8;
+        q.inertia_w_s = 1e7;
+        q.decay = q.hold = q.rate_decay = q.rate_hold = 0.99;
+        q.rate_gain = 0.2;
+        q.rate_mean = 0.1;
+        q.up_w = q.down_w = q.response_w = 1e6;
+        q.response_pu = -1e-6;
+        q.response_sign = 1.0;
+        q.sustain_tick = q.release_tick = 5;
+        q.per_release = 0.2;
+        q.rest_tick = 50;
+        q.voltage_var = 1e7;
+        q.middle_pu = 1.0;
+        q.voltage_decay = q.voltage_hold = 0.99;
+        q.limit_var = 1e6;
     }
 
     wattkeel::SiteView view() {
@@ -190,12 +236,17 @@ struct Site {
                 rows<double>(cells.cell),
                 rows<const wattkeel::SupercapacitorParams>(supercapacitor),
                 rows<wattkeel::SupercapacitorState>(supercapacitor_state),
+                rows<const wattkeel::SupportParams>(support),
+                rows<wattkeel::SupportState>(support_state),
                 rows<const wattkeel::ControlParams>(control),
                 rows<wattkeel::ControlState>(control_state),
                 rows<const wattkeel::GridParams>(grid),
                 rows<wattkeel::GridState>(grid_state),
                 rows<const wattkeel::GridEvent>(grid_event),
                 rows<const wattkeel::PlaybackParams>(playback),
+                rows<const wattkeel::SheddingStage>(shedding),
+                rows<wattkeel::SheddingState>(shedding_state),
+                rows<double>(frequency_ring),
                 rows<const wattkeel::TapChangerParams>(tap_changer),
                 rows<wattkeel::TapChangerState>(tap_changer_state),
                 rows<const wattkeel::CapacitorBankParams>(capacitor_bank),
@@ -283,6 +334,18 @@ TEST(threads_splits_and_instruction_sets_change_no_bit) {
             CHECK(same(one, other));
         }
     }
+}
+
+TEST(frequency_moves_stages_trip_and_the_unit_supports) {
+    Site s;
+    s.grid[0].reference_core_w = 1e6;  // less than the site draws: the frequency falls
+    step(s, "", 1, {700});
+    CHECK(s.grid_state[0].frequency_pu < 0.0);
+    CHECK_EQ(s.shedding_state[0].tripped, 2);
+    CHECK_EQ(s.shedding_state[1].tripped, 0);
+    CHECK_CLOSE(s.signal[18], 1e7, 1e-12);
+    CHECK(s.converter_state[0].support_w > 0.0);
+    CHECK(s.support_state[0].frequency_pu < 0.0);
 }
 
 TEST(events_beyond_the_table_are_counted) {

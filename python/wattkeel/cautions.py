@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wattkeel import battery_lowering, conversion, lowering
+from wattkeel import battery_lowering, conversion, lowering, support
 from wattkeel._generated import dtypes
 from wattkeel._generated.models import Battery, Container, Converter, Rack, Workload
-from wattkeel.loading import is_bypassed, peak_gpu_w, peak_load_w
+from wattkeel.loading import is_bypassed, peak_gpu_w, peak_load_w, rated_power_w
 from wattkeel.units import format_quantity
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ _TICKS_PER_AVERAGE = 5.0
 _LAGS_PER_TICK = 2.0
 # Power of a battery over its energy, per hour: well above the 1C of cells for storage, so a slip of units.
 _MOST_C = 20.0
+# Distance of a loop from instability (modulus margin) below which it rings.
+_LEAST_MARGIN = 0.2
 _ROUNDING = 1e-9
 _HOUR_S = 3600.0
 _WINDOWED = ("ramp", "power_variation")
@@ -53,6 +55,7 @@ def cautions(scenario: Scenario) -> list[str]:
         *_ticks(scenario),
         *_psus(scenario),
         *_storage(scenario),
+        *_support(scenario),
         *_control(scenario),
         *_compliance(scenario),
     ]
@@ -144,6 +147,33 @@ def _storage(scenario: Scenario) -> Iterator[str]:
             if unit.container is not None:
                 yield from _cooling(f"storage.{name}.container", unit.container, unit.battery, unit.converter)
         yield from _converter(place, unit.converter, site_w)
+
+
+def _support(scenario: Scenario) -> Iterator[str]:
+    """Tell of grid support whose loop through the grid is unstable, or nearly so."""
+    model = scenario.model
+    units = {
+        name: (unit.support, unit.converter)
+        for name, unit in model.storage.items()
+        if unit.support is not None and unit.converter is not None
+    }
+    if not units:
+        return
+    tick_s = model.simulation.tick_s
+    loops = {
+        "frequency": support.frequency_loop(model.grid, units.values(), tick_s)[1],
+        "voltage": support.voltage_loop(model.grid, rated_power_w(scenario), units.values(), tick_s)[1],
+    }
+    gains = {"frequency": "frequency_gain and inertia", "voltage": "voltage_gain"}
+    for word, loop in loops.items():
+        least = support.margin(loop)
+        if least < _LEAST_MARGIN:
+            state = "is unstable" if least < 0.0 else f"comes within {least:.2g} of instability"
+            yield (
+                f"storage.{next(iter(units))}.support: the loop from the {word} through units and grid "
+                f"{state} for small deviations at a tick of {format_quantity(tick_s, 's')}; lower "
+                f"{gains[word]}, or shorten lags and dead time of measurement and converter"
+            )
 
 
 def _c_rate(place: str, converter: Converter, cells: Battery) -> Iterator[str]:

@@ -25,6 +25,7 @@ from wattkeel._generated.models import (
 )
 from wattkeel.cell_checks import battery_findings, supercapacitor_findings
 from wattkeel.errors import Fault, ScenarioError
+from wattkeel.grid_checks import shedding_findings, support_findings
 from wattkeel.normalise import SECTIONS, Tree, near
 from wattkeel.playback_checks import playback_findings, playback_warnings
 from wattkeel.resonance_checks import resonance_findings
@@ -195,6 +196,10 @@ class Judge:
                 self.warnings.append(f"grid.event[{index}]: starts after the end of the run")
             elif event.start_s + event.duration_s > duration_s:
                 self.warnings.append(f"grid.event[{index}]: lasts longer than the run")
+        for finding in shedding_findings("grid", self.model.grid):
+            self.fault(*finding)
+        for index, stage in enumerate(self.model.grid.load_shedding):
+            self._whole(f"grid.load_shedding[{index}].delay_s", stage.delay_s)
 
     def _grid_playback(self) -> None:
         for places, value, message, remedy in playback_findings(self.model):
@@ -413,6 +418,14 @@ class Judge:
             self.fault(places, None, "only a battery has a container", "remove it")
         if unit.supercapacitor is not None:
             self._supercapacitor(f"{place}.supercapacitor", unit.supercapacitor)
+        if unit.support is not None:
+            for finding in support_findings(
+                f"{place}.support", unit.support, self.model.grid.nominal_frequency_hz
+            ):
+                self.fault(*finding)
+            if unit.forming is not None:
+                message = "a unit that forms the grid has its own droop and holds the voltage by itself"
+                self.fault([f"{place}.support", f"{place}.forming"], None, message, "remove one of the two")
 
     def _converter(self, place: str, converter: Converter) -> None:
         for keys, value, message, remedy in conversion.findings(converter):

@@ -58,6 +58,9 @@ KINDS: dict[int, EventKind] = {
         EventKind(35, "capacitor_switch", "site", "", False, "step of the capacitor bank switched"),
         EventKind(7, "cells_outside", "storage", "K", True, "cells beyond the temperatures of their tables"),
         EventKind(40, "grid_playback", "playback", "", True, "playback of a measured grid record"),
+        EventKind(10, "load_shed", "shedding", "Hz", False, "a stage of under-frequency load shedding trips"),
+        EventKind(11, "generation_trip", "shedding", "Hz", False, "generation trips at over-frequency"),
+        EventKind(12, "fast_response", "storage", "Hz", True, "fast frequency response is on"),
     )
 }
 """Kinds by code. The codes are the core's."""
@@ -77,7 +80,7 @@ class Event:
         Name of the kind (see `KINDS`).
     place : str
         Where: ``distribution.<node>``, ``storage.<unit>``, ``poi``, ``site``, ``grid.event[<row>]``,
-        ``grid.playback``, ``workload.<job>``.
+        ``grid.load_shedding[<row>]``, ``grid.playback``, ``workload.<job>``.
     value, limit : float
         What was met and what bounds it, in `unit`; NaN where the kind has none.
     unit : str
@@ -191,6 +194,8 @@ class EventLog:
             return f"grid.event[{index}]"
         if kind.stage == "playback":
             return "grid.playback"
+        if kind.stage == "shedding":
+            return f"grid.load_shedding[{index}]"
         names = self._places.get(kind.stage, ())
         return f"{kind.stage}.{names[index] if 0 <= index < len(names) else index}"
 

@@ -63,6 +63,7 @@ ROWS: tuple[Row, ...] = (
     # here.
     Row("poi.unserved", "load", (("poi.unserved_power_w", -1.0),)),
     Row("poi.curtailed", "load", (("poi.curtailed_power_w", 1.0),)),
+    Row("site.shed", "load", (("site.shed_power_w", -1.0),)),
     Row("rack.*.psu_loss", "loss", (("rack.*.psu_loss_w", 1.0),)),
     Row("rack.*.store_loss", "loss", (("rack.*.store_loss_w", 1.0),)),
     Row("distribution.*.loss", "loss", (("distribution.*.loss_w", 1.0),)),

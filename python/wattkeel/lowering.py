@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wattkeel import conversion, linear
+from wattkeel import conversion, frequency
 from wattkeel._generated import models
 from wattkeel._generated.dtypes import CHOICES
 
@@ -314,23 +314,6 @@ def lower_control(record: Any, control: models.Control, limits_w: tuple[float, f
         record.fast_soc_gain_w = 0.0
 
 
-def swing_matrix(grid: models.Grid, tick_s: float) -> NDArray[np.float64]:
-    """Exact step of the swing equation for a load held over the tick, shape (2, 3).
-
-    Rows: frequency, mechanical power; columns: frequency, mechanical power, load, all in pu.
-    """
-    inertia = 2.0 * grid.inertia_s
-    governor = grid.governor_time_constant_s
-    system = np.array(
-        [
-            [-grid.damping / inertia, 1.0 / inertia, -1.0 / inertia],
-            [-1.0 / (grid.droop * governor), -1.0 / governor, 0.0],
-            [0.0, 0.0, 0.0],
-        ]
-    )
-    return linear.exponential(system * tick_s)[:2]
-
-
 def lower_network(record: Any, grid: models.Grid, rated_w: float) -> None:
     """Impedances from the source to the site bus, per unit of ``rated_w`` and the nominal voltage."""
     per_ohm = rated_w / grid.nominal_voltage_v**2
@@ -355,7 +338,7 @@ def lower_network(record: Any, grid: models.Grid, rated_w: float) -> None:
 
 
 def lower_grid(record: Any, grid: models.Grid, rated_w: float, reference_w: float, tick_s: float) -> None:
-    """Source impedance, transformer and swing equation.
+    """Source impedance, transformer and frequency model.
 
     ``rated_w`` is the contracted power; ``reference_w`` the import at which the area is balanced, NaN for
     that of the first tick.
@@ -366,6 +349,4 @@ def lower_grid(record: Any, grid: models.Grid, rated_w: float, reference_w: floa
     lower_network(record, grid, rated_w)
     record.reference_core_w = reference_w
     record.per_system = 1.0 / grid.system_power_w
-    matrix = swing_matrix(grid, tick_s)
-    record.swing_ff, record.swing_fm, record.swing_fp = matrix[0]
-    record.swing_mf, record.swing_mm, record.swing_mp = matrix[1]
+    frequency.lower_frequency(record, grid, tick_s)

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from wattkeel import battery_lowering, loading, lowering, playback_lowering, supply_lowering
+from wattkeel import (
+    battery_lowering,
+    frequency,
+    loading,
+    lowering,
+    playback_lowering,
+    supply_lowering,
+    support,
+)
 from wattkeel._generated import dtypes, models
 from wattkeel.signals import distribution_order, signal_names
 
@@ -50,12 +58,17 @@ class Plant(NamedTuple):
     cell: Floats
     supercapacitor: Records
     supercapacitor_state: Records
+    support: Records
+    support_state: Records
     control: Records
     control_state: Records
     grid: Records
     grid_state: Records
     grid_event: Records
     playback: Records
+    shedding: Records
+    shedding_state: Records
+    frequency_ring: Floats
     tap_changer: Records
     tap_changer_state: Records
     capacitor_bank: Records
@@ -94,10 +107,10 @@ class Plant(NamedTuple):
 # What changes while a site is stepped: a snapshot is a copy of these.
 STATE_MEMBERS = (
     "job_state", "gpu_state", "node_state", "cooling_state", "generation_state", "converter_state",
-    "converter_ring", "battery_state", "cell", "supercapacitor_state", "control_state", "grid_state",
-    "tap_changer_state", "capacitor_bank_state", "island_state", "forming_state", "clock",
-    "lane", "level", "ring", "unit_soc", "signal", "meter", "meter_carry", "bucket_low", "bucket_high",
-    "bucket_total",
+    "converter_ring", "battery_state", "cell", "supercapacitor_state", "support_state", "control_state",
+    "grid_state", "shedding_state", "frequency_ring", "tap_changer_state", "capacitor_bank_state",
+    "island_state", "forming_state", "clock", "lane", "level", "ring", "unit_soc", "signal", "meter",
+    "meter_carry", "bucket_low", "bucket_high", "bucket_total",
 )  # fmt: skip
 
 
@@ -281,6 +294,8 @@ def _lower_storage(model: models.ScenarioModel) -> dict[str, Any]:
         "container": records(dtypes.ContainerParams, len(units)),
         "supercapacitor": records(dtypes.SupercapacitorParams, len(units)),
         "supercapacitor_state": records(dtypes.SupercapacitorState, len(units)),
+        "support": records(dtypes.SupportParams, len(units)),
+        "support_state": records(dtypes.SupportState, len(units)),
         "unit_soc": np.zeros(len(units)),
     }
     tables: list[Floats] = []
@@ -294,6 +309,9 @@ def _lower_storage(model: models.ScenarioModel) -> dict[str, Any]:
         losses.append(lowering.lower_converter(out["converter"][u], unit, share, tick_s, first, delays))
         delays += 2 * int(out["converter"][u].delay_tick)
         out["converter_state"][u].override_w = math.nan
+        if unit.support is not None:
+            nominal_hz = model.grid.nominal_frequency_hz
+            support.lower_support(out["support"][u], unit.support, unit.converter, nominal_hz, tick_s)
         if unit.battery is not None:
             places = (sum(map(len, tables)), sum(part.size for part in cells))
             record = out["battery"][u]
@@ -340,8 +358,18 @@ def _lower_bus(scenario: Scenario) -> dict[str, Any]:
         "cooling": cooling, "cooling_state": records(dtypes.CoolingState, 1),
         "control": control, "control_state": records(dtypes.ControlState, 1), "ring": ring,
         "grid": grid, "grid_state": grid_state, "grid_event": event,
+        **shedding_records(model.grid, tick_s),
+        "frequency_ring": np.zeros(int(grid[0].window_tick)),
         **_lower_supply(model, float(grid[0].base_va)),
     }  # fmt: skip
+
+
+def shedding_records(grid: models.Grid, tick_s: float) -> dict[str, Records]:
+    """Stages of load shedding and their state."""
+    shedding = records(dtypes.SheddingStage, len(grid.load_shedding))
+    for j, stage in enumerate(grid.load_shedding):
+        frequency.lower_stage(shedding[j], stage, grid.nominal_frequency_hz, tick_s)
+    return {"shedding": shedding, "shedding_state": records(dtypes.SheddingState, len(shedding))}
 
 
 def start_grid(grid: models.Grid) -> Records:

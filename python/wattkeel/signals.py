@@ -14,7 +14,7 @@ _SITE = (
     ("poi.reactive_power_var", "var", "Reactive power at the POI, import positive"),
     ("poi.voltage_pu", "pu", "Voltage at the POI"),
     ("poi.frequency_hz", "Hz", "Frequency at the POI"),
-    ("poi.rocof_hz_per_s", "Hz/s", "Rate of change of frequency by the swing equation"),
+    ("poi.rocof_hz_per_s", "Hz/s", "Rate of change of frequency in the tick, by the model"),
     ("poi.transformer_loss_w", "W", "Loss of the POI transformers and of the cable to them"),
     (
         "poi.unserved_power_w",
@@ -34,6 +34,10 @@ _SITE = (
     ),
     ("site.voltage_response_power_w", "W", "Change of the load by the voltage of the site bus"),
     ("poi.nose_loading_pu", "pu", "Load over that at the nose of the PV curve; 1 is voltage collapse"),
+    ("poi.rocof_window_hz_per_s", "Hz/s", "Rate of change of frequency over the rolling window"),
+    ("grid.remote_frequency_hz", "Hz", "Frequency of the other area; with one area that at the POI"),
+    ("grid.shed_power_w", "W", "Load shed in the system, less generation tripped"),
+    ("site.shed_power_w", "W", "Load of the site that load shedding has tripped"),
 )
 _RACK = (
     ("gpu.{}.demand_power_w", "W", "Power that the GPUs' work asks for"),
@@ -66,6 +70,7 @@ _STORAGE = (
     ("storage.{}.polarisation_power_w", "W", "Power that goes into polarisation and hysteresis"),
     ("storage.{}.temperature_k", "K", "Temperature of the hottest cells; 0 where it is not modelled"),
     ("storage.{}.auxiliary_power_w", "W", "Power of the container's climate and auxiliaries"),
+    ("storage.{}.support_power_w", "W", "Part of the command that supports the grid's frequency"),
 )
 
 

@@ -11,7 +11,6 @@ the tick. ``engine`` is "native" (C++) or "numba" (prototypes); both give the sa
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from wattkeel import lowering, stage_inputs, supply_lowering
+from wattkeel import lowering, stage_inputs
 from wattkeel._generated import dtypes, models
 from wattkeel.errors import Fault, ScenarioError
-from wattkeel.plant import records, start_grid, switching_records
-from wattkeel.stage_inputs import expect, like, number, whole, whole_ticks
+from wattkeel.grid_stage import GridRun, SupportRun
+from wattkeel.plant import records
+from wattkeel.stage_inputs import expect, number, whole, whole_ticks
 from wattkeel.stage_inputs import positive as positive
 from wattkeel.stage_inputs import series as series
-from wattkeel.supply_checks import grid_findings
 
 if TYPE_CHECKING:
     from wattkeel import parameters
@@ -44,6 +43,7 @@ __all__ = [
     "grid",
     "rack",
     "supercapacitor",
+    "support",
     "transformer",
     "workload",
 ]
@@ -175,29 +175,6 @@ class ControlRun:
     target_power_w: Floats
     slow_command_w: Floats
     fast_command_w: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class GridRun:
-    """State of the POI and of the site bus; shapes (ticks,).
-
-    ``unserved_power_w`` is above 0 while the voltage has collapsed; ``loss_w`` is that of transformers and
-    cable; ``voltage_response_power_w`` the change of the load by the voltage of the bus; ``nose_loading_pu``
-    the load over that at the nose of the PV curve.
-    """
-
-    power_w: Floats
-    reactive_power_var: Floats
-    voltage_pu: Floats
-    bus_voltage_pu: Floats
-    frequency_hz: Floats
-    rocof_hz_per_s: Floats
-    unserved_power_w: Floats
-    loss_w: Floats
-    voltage_response_power_w: Floats
-    nose_loading_pu: Floats
-    tap_position: NDArray[np.int64]
-    capacitor_steps: NDArray[np.int64]
 
 
 def kernel(name: str, engine: str) -> Callable[..., Any]:
@@ -565,35 +542,39 @@ def grid(
     ``params.rated_power_w`` must be given: it is the base of SCR and of pu. Without
     ``reactive_power_var`` the load has ``params.power_factor``.
     """
-    expect(params=(params, models.Grid))
-    bus_w = series("power_w", power_w)
-    if params.rated_power_w <= 0.0:
-        raise ScenarioError(
-            [Fault("params.rated_power_w", params.rated_power_w, "no base", "give the rated power")]
-        )
-    faults = [
-        Fault(places[0], value, message, remedy)
-        for places, value, message, remedy in grid_findings("params", params)
-    ]
-    if faults:
-        raise ScenarioError(faults)
-    if params.playback is not None:
-        remedy = "play it in a scenario, or hand over events"
-        raise ScenarioError([Fault("params.playback", None, "the stage alone plays no record", remedy)])
-    record, state = records(dtypes.GridParams, 1), start_grid(params)
-    step_s = positive("time_step_s", time_step_s)
-    reference_w = params.reference_power_w or math.nan
-    lowering.lower_grid(record[0], params, params.rated_power_w, reference_w, step_s)
-    event = supply_lowering.event_records(params.event, step_s)
-    record[0].events = len(event)
-    load_var = float(record[0].reactive_per_watt) * bus_w
-    if reactive_power_var is not None:
-        load_var = like("reactive_power_var", reactive_power_var, bus_w, 0.0)
-    switching = [one(array, engine) for array in switching_records(params, float(record[0].base_va), step_s)]
-    out: list[Any] = _outputs(10, bus_w.shape)
-    out += [np.zeros(len(bus_w), dtype=np.int64) for _ in range(2)]  # positions
-    kernel("grid_run", engine)(
-        len(bus_w), one(record, engine), one(state, engine), *switching, event, step_s, bus_w, load_var,
-        *out,
-    )  # fmt: skip
-    return GridRun(*out)
+    from wattkeel import grid_stage
+
+    return grid_stage.run_grid(params, power_w, time_step_s, reactive_power_var, engine)
+
+
+def support(
+    params: parameters.Support, converter: parameters.Converter, *, frequency_hz: ArrayLike,
+    time_step_s: float, nominal_frequency_hz: float, voltage_pu: ArrayLike | None = None,
+    phase_jump_rad: ArrayLike | None = None, engine: str = "native",
+) -> SupportRun:  # fmt: skip
+    """Grid support that a storage unit asks of its converter, for a given frequency and voltage of the grid.
+
+    See ``wattkeel.prototype.support`` for the model; ``converter`` gives the ratings. Its answer is
+    `converter`.
+
+    Parameters
+    ----------
+    params, converter
+        Support and converter of a unit.
+    frequency_hz
+        Frequency at the terminals, held over a tick, shape (ticks,), Hz. In a site it is that at the end of
+        the tick before.
+    time_step_s
+        Length of a tick, s.
+    nominal_frequency_hz
+        Frequency without deviation, Hz.
+    voltage_pu
+        Voltage, shape (ticks,) or one for all, 0 to 2 pu; 1 without it.
+    phase_jump_rad
+        Jump of the grid's phase at the start of a tick, shape (ticks,) or one for all, rad; none without it.
+    """
+    from wattkeel import grid_stage
+
+    return grid_stage.run_support(
+        params, converter, frequency_hz, time_step_s, nominal_frequency_hz, voltage_pu, phase_jump_rad, engine
+    )

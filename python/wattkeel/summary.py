@@ -34,6 +34,7 @@ _EXTREMES = (
     ("voltage", "pu", "poi.voltage_pu"),
     ("frequency", "hz", "poi.frequency_hz"),
     ("rocof", "hz_per_s", "poi.rocof_hz_per_s"),
+    ("rocof_window", "hz_per_s", "poi.rocof_window_hz_per_s"),
     ("site_voltage", "pu", "site.voltage_pu"),
     ("nose_loading", "pu", "poi.nose_loading_pu"),
 )
@@ -88,7 +89,8 @@ def summarise(
     dict of str to float
         E.g. ``poi_power_max_w``, ``import_energy_j``, ``storage.bess.soc_min``. Extremes are exact over all
         ticks; means and energies come from the engine's compensated meters; swings within 5 s are those
-        after ``compliance.settle_s``.
+        after ``compliance.settle_s``. Times of nadir and peak are exact where the frequency is kept at full
+        rate, else ends of buckets of the finest envelope.
     """
     duration_s = recorder.ticks * recorder.plan.tick_s
     measured = measured_racks(model)
@@ -103,6 +105,7 @@ def summarise(
     if figures.get("nose_loading_max_pu", 0.0) > 0.0:
         figures["collapse_margin_pu"] = 1.0 / figures["nose_loading_max_pu"] - 1.0
     if signals is not None and finest is not None:
+        figures.update(_nadir(signals, finest, recorder.plan.tick_s))
         figures.update(_ranges(signals, finest, recorder.plan.tick_s, settled_s(model, duration_s)))
     for name, pattern in _ENERGIES:
         places = [place for place in places_of(pattern, meters) if name != _GPU or place not in measured]
@@ -221,6 +224,23 @@ def settled_s(model: Any, duration_s: float) -> float:
     """Return the time [s] from which a run is judged: ``compliance.settle_s``, 0 for a shorter run."""
     settle_s = float(model.compliance.settle_s)
     return settle_s if settle_s < duration_s else 0.0
+
+
+def _nadir(signals: SignalMap, finest: Envelope, tick_s: float) -> dict[str, float]:
+    """Return the times at which the frequency is first at its lowest and at its highest."""
+    name = "poi.frequency_hz"
+    if name in signals:
+        low, high, period_s = signals[name], signals[name], tick_s
+    elif name in finest.names:
+        _, low, _, high = finest.of(name)
+        period_s = finest.period_s
+    else:
+        return {}
+    if not len(low):
+        return {}
+    # A frequency is that at the end of its tick.
+    ends = {"frequency_nadir_s": int(np.argmin(low)) + 1, "frequency_peak_s": int(np.argmax(high)) + 1}
+    return {key: count * period_s for key, count in ends.items()}
 
 
 def _ranges(signals: SignalMap, finest: Envelope, tick_s: float, start_s: float) -> dict[str, float]:

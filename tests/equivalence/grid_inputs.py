@@ -10,6 +10,8 @@ from kernel_inputs import TICKS, builder, poison, record
 from wattkeel._generated import dtypes
 from wattkeel.plant import records
 
+RING, STAGES = 5, 4
+
 
 def grid(rng: np.random.Generator) -> tuple[Any, Any, Any]:
     events = records(dtypes.GridEvent, 3)
@@ -23,17 +25,23 @@ def grid(rng: np.random.Generator) -> tuple[Any, Any, Any]:
     events.voltage_pu = rng.uniform(0, 1.2, 3)
     events.frequency_offset_hz = rng.uniform(-1, 1, 3)
     current, impedance = rng.choice([0.0, 0.3], 2), rng.choice([0.0, 0.4], 2)
+    states = int(rng.choice([0, 2, 4, 7, 8]))
+    matrix = np.where(np.eye(8) > 0.0, 0.99, rng.uniform(-1e-3, 1e-3, (8, 8)))
     p = record(
-        dtypes.GridParams, rng, nominal_frequency_hz=60.0, source_voltage_pu=1.0, frequency_model=rng.integers(0, 2), base_va=1e8,
+        dtypes.GridParams, rng, nominal_frequency_hz=60.0, source_voltage_pu=1.0, base_va=1e8,
         per_base=1e-8, resistance_pu=0.02, reactance_pu=0.2, cable_resistance_pu=rng.choice([0.0, 0.01]), cable_reactance_pu=0.02,
         transformer_resistance_pu=0.004, transformer_reactance_pu=rng.choice([0.0, 0.1]), transformer_loss_0_w=5e4,
         load_current_share=current[0], load_impedance_share=impedance[0], reactive_current_share=current[1],
-        reactive_impedance_share=impedance[1], reactive_per_watt=0.2, per_system=5e-11, swing_ff=0.999, swing_fm=1e-4,
-        swing_fp=-1e-4, swing_mf=-0.06, swing_mm=0.99, swing_mp=1e-6, events=3, reference_core_w=rng.choice([np.nan, 9e7]),
+        reactive_impedance_share=impedance[1], reactive_per_watt=0.2, per_system=5e-11, states=states,
+        step_matrix=matrix.reshape(-1), step_input=rng.uniform(-1e-3, 0.0, 8), output_matrix=rng.uniform(-1.0, 1.0, 16),
+        state_magic=rng.choice([0.375, 6.0], 8), window_tick=RING, per_window_s=200.0, shedding_stages=STAGES, system_power_w=2e10,
+        events=3, reference_core_w=rng.choice([np.nan, 9e7]),
     )  # fmt: skip
     s = record(
         dtypes.GridState, rng, event_voltage_pu=rng.choice([0.0, 0.5, 1.0]), event_impedance=rng.choice([1.0, 2.0]),
         reference_w=9e7, frequency_pu=rng.uniform(-1e-3, 1e-3), next_change_tick=rng.integers(0, 90),
+        model_state=rng.uniform(-1e-3, 1e-3, 8), shed_pu=rng.choice([0.0, 0.05]), shed_share=rng.choice([0.0, 0.3]),
+        window_head=rng.integers(0, RING), frequency_hz=rng.uniform(58.0, 62.0),
     )  # fmt: skip
     return p, s, events
 
@@ -222,4 +230,71 @@ def grid_run(rng: np.random.Generator, n: int) -> list[Any]:
     bank[0].step_pu = 0.05
     load = [rng.uniform(0, 2e8, TICKS), rng.uniform(0, 5e7, TICKS)]
     places = [np.full(TICKS, 99) for _ in range(2)]
-    return [TICKS, p, s, *tap, *bank, event, 1e-3, *load, *(poison(TICKS) for _ in range(10)), *places]
+    out = [poison(TICKS) for _ in range(14)]
+    return [
+        TICKS,
+        p,
+        s,
+        *tap,
+        *bank,
+        event,
+        *shedding(rng),
+        rng.uniform(-1.0, 1.0, RING),
+        1e-3,
+        *load,
+        *out,
+        *places,
+    ]
+
+
+def shedding(rng: np.random.Generator) -> list[Any]:
+    """Stages on both sides of nominal frequency, armed, waiting and tripped."""
+    stage, state = records(dtypes.SheddingStage, STAGES), records(dtypes.SheddingState, STAGES)
+    stage.direction = rng.choice([-1.0, 1.0], STAGES)
+    stage.threshold_hz = 60.0 - stage.direction * rng.uniform(0.0, 1.5, STAGES)
+    stage.delay_tick = rng.integers(0, 4, STAGES)
+    stage.site_share = rng.uniform(0.0, 0.5, STAGES)
+    stage.shed_pu = stage.direction * rng.uniform(0.0, 0.1, STAGES)
+    state.tripped = rng.integers(0, 3, STAGES)
+    state.waited_tick = rng.integers(0, 4, STAGES)
+    return [stage, state]
+
+
+@builder
+def frequency_window(rng: np.random.Generator, n: int) -> list[Any]:
+    return [*grid(rng)[:2], rng.uniform(-1.0, 1.0, RING)]
+
+
+@builder
+def load_shedding(rng: np.random.Generator, n: int) -> list[Any]:
+    return [*grid(rng)[:2], *shedding(rng)]
+
+
+def support(rng: np.random.Generator) -> list[Any]:
+    """A unit with everything, at any place of its fast response."""
+    p = record(
+        dtypes.SupportParams, rng, active=1, nominal_hz=60.0, per_nominal_hz=1.0 / 60.0, droop_w=rng.choice([0.0, 2e9]),
+        deadband_pu=rng.choice([0.0, 6e-4]), inertia_w_s=rng.choice([0.0, 1e9]), decay=0.98, hold=0.99, rate_decay=0.99, rate_hold=0.995,
+        rate_gain=0.19, rate_mean=0.1, jump_pu=0.05, per_rate_s=10.0, up_w=rng.choice([0.0, 1e8]), down_w=1e8,
+        response_w=rng.choice([0.0, 5e7, -5e7]), response_pu=rng.uniform(-0.01, 0.01), response_sign=rng.choice([-1.0, 1.0]),
+        delay_tick=rng.integers(0, 4), sustain_tick=rng.integers(1, 4), release_tick=rng.integers(0, 4), per_release=0.3,
+        rest_tick=rng.integers(8, 12), voltage_var=rng.choice([0.0, 1e9]), middle_pu=1.0, voltage_band_pu=rng.choice([0.0, 0.02]),
+        voltage_decay=0.99, voltage_hold=0.995, limit_var=4.4e7,
+    )  # fmt: skip
+    s = record(
+        dtypes.SupportState, rng, frequency_pu=rng.uniform(-0.01, 0.01), rate_per_s=rng.uniform(-0.01, 0.01), voltage_pu=rng.uniform(0.8, 1.2),
+        response_tick=rng.choice([0, 0, 2, 7]), waited_tick=rng.integers(0, 4),
+    )  # fmt: skip
+    return [p, s]
+
+
+@builder
+def support_step(rng: np.random.Generator, n: int) -> list[Any]:
+    frequency = float(rng.choice([60.0, 0.0, rng.uniform(59.0, 61.0)]))
+    return [*support(rng), frequency, float(rng.choice([0.0, 0.3, -0.3])), float(rng.uniform(0.0, 1.3))]
+
+
+@builder
+def support_run(rng: np.random.Generator, n: int) -> list[Any]:
+    series = [rng.uniform(59.0, 61.0, TICKS), rng.choice([0.0, 0.1], TICKS), rng.uniform(0.8, 1.2, TICKS)]
+    return [TICKS, *support(rng), *series, poison(TICKS), poison(TICKS), np.full(TICKS, 99)]

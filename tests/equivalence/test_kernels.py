@@ -21,6 +21,8 @@ SIZES = (1, 2, 3, 7, 8, 9, 31, 64, 255, 256)
 # Prototypes that other prototypes inline and that have no table entry of their own in the core.
 INNER = {
     "clamp",
+    "fast_response",
+    "past",
     "battery_renew",
     "climate_w",
     "current_range",
@@ -69,7 +71,8 @@ INNER = {
 WHOLE_SITE = {"advance", "bus_step", "envelope_add", "envelope_clear", "envelope_close", "facility_step",
               "generation_step", "jobs_step", "lanes_step", "limit_k", "log_event", "role_soc", "store_step",
               "events_step", "following_step", "forming_units_step", "forming_network", "forming_unit_step", "log_island", "poi_step",
-              "play_back", "separated_step", "site_deviation", "supply_step", "switching_step"}  # fmt: skip
+              "play_back", "separated_step", "site_deviation", "supply_step", "switching_step", "frequency_end", "shedding_step",
+              "unit_support"}  # fmt: skip
 
 
 def prototypes() -> dict[str, Any]:

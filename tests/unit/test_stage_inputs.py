@@ -136,6 +136,10 @@ CALLS: dict[str, tuple[Any, str]] = {
     "supercapacitor": (lambda p: stages.supercapacitor(p, power_w=[1.0], **ONE), "Supercapacitor"),
     "control": (lambda p: stages.control(p, load_w=[1.0], slow_power_w=1.0, **ONE), "Control"),
     "grid": (lambda p: stages.grid(p, power_w=[1.0], **ONE), "Grid"),
+    "support": (
+        lambda p: stages.support(p, CONVERTER, frequency_hz=[60.0], nominal_frequency_hz=60.0, **ONE),
+        "Support",
+    ),
 }
 
 

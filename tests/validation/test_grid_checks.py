@@ -9,7 +9,7 @@ import pytest
 from sites import Run, case, laid_over, lossless_site
 
 import wattkeel as wk
-from wattkeel import lowering
+from wattkeel import frequency
 from wattkeel.parameters import Grid
 from wattkeel.scenario import Scenario
 
@@ -50,7 +50,7 @@ class TestLoadStep:
     @pytest.mark.parametrize("tick_s", DATA["tick_s"])
     def test_eigenvalues_of_the_discrete_step(self, tick_s: float) -> None:
         expected = self.DATA["expected"]
-        matrix = lowering.swing_matrix(swing_grid(), tick_s)[:, :2]
+        matrix, _ = frequency.frequency_model(swing_grid()).step(tick_s)
         found = np.log(np.linalg.eigvals(matrix).astype(complex)) / tick_s
         found = found[found.imag.argmax()]
         assert [found.real, found.imag] == pytest.approx(expected["eigenvalue"], rel=self.DATA["rel_tol"])

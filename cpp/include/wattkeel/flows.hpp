@@ -97,6 +97,13 @@ struct PoiFlow {
     std::int64_t change;
 };
 
+// What grid support adds to the command of a converter in a tick; change of the fast response.
+struct SupportFlow {
+    double power_w;
+    double reactive_var;
+    std::int64_t change;
+};
+
 // What a transformer alone gives for a tick.
 struct TransformerFlow {
     double power_w;

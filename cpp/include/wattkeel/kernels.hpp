@@ -75,6 +75,8 @@ struct KernelTable {
                                 Index mode, CellRows cell, In table, double asked);
     CellFlow (*supercapacitor_step)(const SupercapacitorParams& p, SupercapacitorState& s,
                                     double dt_s, double power_w);
+    SupportFlow (*support_step)(const SupportParams& p, SupportState& s, double frequency_hz,
+                                double phase_jump_rad, double voltage_pu);
     // ageing
     void (*dwell_add)(Out counter, double soc, double temperature_k, double elapsed_s);
     void (*stress_begin)(const StressParams& p, StressState& s, Out counter, double soc,
@@ -117,6 +119,9 @@ struct KernelTable {
     void (*island_turn)(const IslandParams& p, IslandState& s, double site_pu, double grid_pu,
                         double nominal_hz, double jump_rad);
     void (*frequency_step)(const GridParams& p, GridState& s, double power_w);
+    void (*frequency_window)(const GridParams& p, GridState& s, Out ring);
+    Index (*load_shedding)(const GridParams& p, GridState& s, const SheddingStage* stage,
+                           SheddingState* stage_state);
     PoiFlow (*grid_step)(const GridParams& p, GridState& s, double dt_s, double ratio,
                          double capacitor_pu, double bus_w, double load_w, double load_var,
                          double given_var);
@@ -160,10 +165,16 @@ struct KernelTable {
                         double slow_soc, double fast_soc, Out target_w, Out slow_w, Out fast_w);
     void (*grid_run)(Index ticks, const GridParams& p, GridState& s, const TapChangerParams& tap,
                      TapChangerState& tap_state, const CapacitorBankParams& bank,
-                     CapacitorBankState& bank_state, const GridEvent* event, double dt_s, In load_w,
-                     In load_var, Out power_w, Out reactive_var, Out voltage_pu, Out bus_voltage_pu,
-                     Out frequency_hz, Out rocof_hz_per_s, Out unserved_w, Out loss_w,
-                     Out response_w, Out nose_loading_pu, Index* tap_position, Index* bank_steps);
+                     CapacitorBankState& bank_state, const GridEvent* event,
+                     const SheddingStage* stage, SheddingState* stage_state, Out ring, double dt_s,
+                     In load_w, In load_var, Out power_w, Out reactive_var, Out voltage_pu,
+                     Out bus_voltage_pu, Out frequency_hz, Out rocof_hz_per_s, Out unserved_w,
+                     Out loss_w, Out response_w, Out nose_loading_pu, Out rocof_window_hz_per_s,
+                     Out remote_frequency_hz, Out shed_w, Out site_shed_w, Index* tap_position,
+                     Index* bank_steps);
+    void (*support_run)(Index ticks, const SupportParams& p, SupportState& s, In frequency_hz,
+                        In phase_jump_rad, In voltage_pu, Out power_w, Out reactive_var,
+                        Index* change);
     // distribution
     TransformerFlow (*transformer_step)(const NodeParams& p, const GridParams& z, double source_pu,
                                         double power_w, double reactive_var);

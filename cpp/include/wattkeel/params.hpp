@@ -332,6 +332,8 @@ struct ConverterState {
     double command_w;  // [W] Command of the control, positive delivers.
     double override_w;  // [W] Command from outside; NaN leaves it to the control.
     double reactive_var;  // [var] Reactive power commanded.
+    double support_w;  // [W] Grid support: active power beside the command.
+    double support_var;  // [var] Grid support: reactive power beside the command.
     double asked_w;  // [W] Active power asked for, after the dead time.
     double asked_var;  // [var] Reactive power asked for, after the dead time.
     std::int64_t ring_head;  // [1] Oldest pair of the dead time's ring.
@@ -347,17 +349,19 @@ static_assert(std::is_standard_layout_v<ConverterState> && std::is_trivially_cop
 static_assert(offsetof(ConverterState, command_w) == 0);
 static_assert(offsetof(ConverterState, override_w) == 8);
 static_assert(offsetof(ConverterState, reactive_var) == 16);
-static_assert(offsetof(ConverterState, asked_w) == 24);
-static_assert(offsetof(ConverterState, asked_var) == 32);
-static_assert(offsetof(ConverterState, ring_head) == 40);
-static_assert(offsetof(ConverterState, power_w) == 48);
-static_assert(offsetof(ConverterState, reactive_power_var) == 56);
-static_assert(offsetof(ConverterState, room_va) == 64);
-static_assert(offsetof(ConverterState, overload_used) == 72);
-static_assert(offsetof(ConverterState, overload_spent) == 80);
-static_assert(offsetof(ConverterState, curbed) == 88);
-static_assert(offsetof(ConverterState, limited) == 96);
-static_assert(sizeof(ConverterState) == 104);
+static_assert(offsetof(ConverterState, support_w) == 24);
+static_assert(offsetof(ConverterState, support_var) == 32);
+static_assert(offsetof(ConverterState, asked_w) == 40);
+static_assert(offsetof(ConverterState, asked_var) == 48);
+static_assert(offsetof(ConverterState, ring_head) == 56);
+static_assert(offsetof(ConverterState, power_w) == 64);
+static_assert(offsetof(ConverterState, reactive_power_var) == 72);
+static_assert(offsetof(ConverterState, room_va) == 80);
+static_assert(offsetof(ConverterState, overload_used) == 88);
+static_assert(offsetof(ConverterState, overload_spent) == 96);
+static_assert(offsetof(ConverterState, curbed) == 104);
+static_assert(offsetof(ConverterState, limited) == 112);
+static_assert(sizeof(ConverterState) == 120);
 
 // Grid-forming control at RMS level: a voltage behind a virtual impedance, its frequency by a droop with a filter (equal to a virtual inertia H = power_filter / (2 droop)). The lag and ramp of the converter do not apply; its rating and current limit do.
 struct FormingParams {
@@ -573,6 +577,90 @@ static_assert(offsetof(SupercapacitorState, current_a) == 8);
 static_assert(offsetof(SupercapacitorState, voltage_v) == 16);
 static_assert(sizeof(SupercapacitorState) == 24);
 
+// Support of the grid by a grid-following converter: droop, synthetic inertia, fast frequency response, voltage support. Powers are per unit of rated_power_w, positive delivers; they add to the command of the control.
+struct SupportParams {
+    std::int64_t active;  // [1] 1: the unit supports the grid.
+    double nominal_hz;  // [Hz] Nominal frequency.
+    double per_nominal_hz;  // [1/Hz] Its reciprocal.
+    double droop_w;  // [W] Power per unit of frequency.
+    double deadband_pu;  // [pu] Dead band of the droop.
+    double inertia_w_s;  // [Ws] Power per unit of frequency and second: 2 inertia_s rated_power_w.
+    double decay;  // [1] exp(-dt/tau) of the measured frequency.
+    double hold;  // [1] Mean over a tick of a deviation that decays from 1.
+    double rate_decay;  // [1] exp(-dt/tau) of the measured rate.
+    double rate_hold;  // [1] Mean over a tick of a rate that decays from 1.
+    double rate_gain;  // [1/s] Measured rate at the end of a tick from the frequency less its measurement at the start.
+    double rate_mean;  // [1/s] The same in the mean over the tick.
+    double jump_pu;  // [pu] Jump of the measured frequency per radian of a phase jump: 1/(2 pi f0 tau).
+    double per_rate_s;  // [1/s] Reciprocal of rocof_time_constant_s.
+    double up_w;  // [W] Most power delivered.
+    double down_w;  // [W] Most power absorbed.
+    double response_w;  // [W] Step of the fast response, negative where it absorbs; 0 without.
+    double response_pu;  // [pu] Its threshold as a deviation.
+    double response_sign;  // [1] 1 below the threshold, -1 above it.
+    std::int64_t delay_tick;  // [tick] response_delay_s.
+    std::int64_t sustain_tick;  // [tick] response_sustain_s, at least one.
+    std::int64_t release_tick;  // [tick] response_release_s.
+    double per_release;  // [1] Share that is released in a tick.
+    std::int64_t rest_tick;  // [tick] Ticks from the step to the next that may come.
+    double voltage_var;  // [var] Reactive power per unit of voltage.
+    double middle_pu;  // [pu] voltage_reference_pu.
+    double voltage_band_pu;  // [pu] voltage_deadband_pu.
+    double voltage_decay;  // [1] exp(-dt/tau) of the measured voltage.
+    double voltage_hold;  // [1] Mean over a tick of a deviation that decays from 1.
+    double limit_var;  // [var] Most reactive power.
+};
+static_assert(std::is_standard_layout_v<SupportParams> && std::is_trivially_copyable_v<SupportParams>);
+static_assert(offsetof(SupportParams, active) == 0);
+static_assert(offsetof(SupportParams, nominal_hz) == 8);
+static_assert(offsetof(SupportParams, per_nominal_hz) == 16);
+static_assert(offsetof(SupportParams, droop_w) == 24);
+static_assert(offsetof(SupportParams, deadband_pu) == 32);
+static_assert(offsetof(SupportParams, inertia_w_s) == 40);
+static_assert(offsetof(SupportParams, decay) == 48);
+static_assert(offsetof(SupportParams, hold) == 56);
+static_assert(offsetof(SupportParams, rate_decay) == 64);
+static_assert(offsetof(SupportParams, rate_hold) == 72);
+static_assert(offsetof(SupportParams, rate_gain) == 80);
+static_assert(offsetof(SupportParams, rate_mean) == 88);
+static_assert(offsetof(SupportParams, jump_pu) == 96);
+static_assert(offsetof(SupportParams, per_rate_s) == 104);
+static_assert(offsetof(SupportParams, up_w) == 112);
+static_assert(offsetof(SupportParams, down_w) == 120);
+static_assert(offsetof(SupportParams, response_w) == 128);
+static_assert(offsetof(SupportParams, response_pu) == 136);
+static_assert(offsetof(SupportParams, response_sign) == 144);
+static_assert(offsetof(SupportParams, delay_tick) == 152);
+static_assert(offsetof(SupportParams, sustain_tick) == 160);
+static_assert(offsetof(SupportParams, release_tick) == 168);
+static_assert(offsetof(SupportParams, per_release) == 176);
+static_assert(offsetof(SupportParams, rest_tick) == 184);
+static_assert(offsetof(SupportParams, voltage_var) == 192);
+static_assert(offsetof(SupportParams, middle_pu) == 200);
+static_assert(offsetof(SupportParams, voltage_band_pu) == 208);
+static_assert(offsetof(SupportParams, voltage_decay) == 216);
+static_assert(offsetof(SupportParams, voltage_hold) == 224);
+static_assert(offsetof(SupportParams, limit_var) == 232);
+static_assert(sizeof(SupportParams) == 240);
+
+// State of SupportParams.
+struct SupportState {
+    double frequency_pu;  // [pu] Measured deviation of the frequency.
+    double rate_per_s;  // [1/s] Measured rate of change of the frequency, pu.
+    double voltage_pu;  // [pu] Measured voltage.
+    std::int64_t started;  // [1] 1 after the first measurement.
+    std::int64_t waited_tick;  // [tick] Ticks since the frequency went beyond the threshold.
+    std::int64_t response_tick;  // [tick] 0 armed; else ticks of the response under way and its rest.
+};
+static_assert(std::is_standard_layout_v<SupportState> && std::is_trivially_copyable_v<SupportState>);
+static_assert(offsetof(SupportState, frequency_pu) == 0);
+static_assert(offsetof(SupportState, rate_per_s) == 8);
+static_assert(offsetof(SupportState, voltage_pu) == 16);
+static_assert(offsetof(SupportState, started) == 24);
+static_assert(offsetof(SupportState, waited_tick) == 32);
+static_assert(offsetof(SupportState, response_tick) == 40);
+static_assert(sizeof(SupportState) == 48);
+
 // How dwell times and cycles of a battery are counted.
 struct StressParams {
     std::int64_t method;  // [1] How cycles are counted: rainflow of ASTM E1049, or half cycles between reversals of the SoC as simses does. (0 rainflow, 1 half_cycle)
@@ -753,7 +841,8 @@ struct GridParams {
     double load_impedance_share;  // [1] Share that is constant impedance: proportional to the square of the voltage.
     double reactive_current_share;  // [1] Share of the site's reactive power that is constant current.
     double reactive_impedance_share;  // [1] Share of the site's reactive power that is constant impedance.
-    std::int64_t frequency_model;  // [1] Constant frequency, or swing equation with a first-order governor. (0 fixed, 1 swing)
+    std::int64_t frequency_model;  // [1] Constant frequency; swing equation with a first-order governor; system frequency response (SFR) of a reheat plant; governor, steam chest and reheater; two areas with governor and reheater each. (0 fixed, 1 swing, 2 sfr, 3 reheat, 4 two_area)
+    double system_power_w;  // [W] Base of the frequency model: rating of the synchronous area seen by the site, of both areas together with two_area.
     double base_va;  // [VA] Base of pu at the POI.
     double per_base;  // [1/VA] 1/base_va.
     double resistance_pu;  // [pu] Source resistance.
@@ -766,12 +855,14 @@ struct GridParams {
     double transformer_loss_0_w;  // [W] No-load loss.
     double reference_core_w;  // [W] reference_power_w, or the expected mean; NaN for the load of the first tick.
     double per_system;  // [1/W] 1/system_power_w.
-    double swing_ff;  // [1] Exact discrete swing: frequency from frequency.
-    double swing_fm;  // [1] frequency from mechanical power.
-    double swing_fp;  // [1] frequency from load.
-    double swing_mf;  // [1] mechanical power from frequency.
-    double swing_mm;  // [1] mechanical power from mechanical power.
-    double swing_mp;  // [1] mechanical power from load.
+    std::int64_t states;  // [1] States of the frequency model.
+    double step_matrix[64];  // [1] Exact step of the frequency model, rows of eight: state from state.
+    double step_input[8];  // [1] State from load in pu of the system base, held over the tick.
+    double output_matrix[16];  // [1] Frequency deviations in pu from the state: at the site, in the other area.
+    double state_magic[8];  // [1] 1.5 * 2^52 quanta of each state; see rounding in docs/architecture.md.
+    std::int64_t window_tick;  // [tick] Rolling window of the RoCoF.
+    double per_window_s;  // [1/s] Reciprocal of its length.
+    std::int64_t shedding_stages;  // [1] Rows of the table of load shedding.
     std::int64_t events;  // [1] Rows of the event table.
 };
 static_assert(std::is_standard_layout_v<GridParams> && std::is_trivially_copyable_v<GridParams>);
@@ -782,33 +873,41 @@ static_assert(offsetof(GridParams, load_impedance_share) == 24);
 static_assert(offsetof(GridParams, reactive_current_share) == 32);
 static_assert(offsetof(GridParams, reactive_impedance_share) == 40);
 static_assert(offsetof(GridParams, frequency_model) == 48);
-static_assert(offsetof(GridParams, base_va) == 56);
-static_assert(offsetof(GridParams, per_base) == 64);
-static_assert(offsetof(GridParams, resistance_pu) == 72);
-static_assert(offsetof(GridParams, reactance_pu) == 80);
-static_assert(offsetof(GridParams, cable_resistance_pu) == 88);
-static_assert(offsetof(GridParams, cable_reactance_pu) == 96);
-static_assert(offsetof(GridParams, transformer_resistance_pu) == 104);
-static_assert(offsetof(GridParams, transformer_reactance_pu) == 112);
-static_assert(offsetof(GridParams, reactive_per_watt) == 120);
-static_assert(offsetof(GridParams, transformer_loss_0_w) == 128);
-static_assert(offsetof(GridParams, reference_core_w) == 136);
-static_assert(offsetof(GridParams, per_system) == 144);
-static_assert(offsetof(GridParams, swing_ff) == 152);
-static_assert(offsetof(GridParams, swing_fm) == 160);
-static_assert(offsetof(GridParams, swing_fp) == 168);
-static_assert(offsetof(GridParams, swing_mf) == 176);
-static_assert(offsetof(GridParams, swing_mm) == 184);
-static_assert(offsetof(GridParams, swing_mp) == 192);
-static_assert(offsetof(GridParams, events) == 200);
-static_assert(sizeof(GridParams) == 208);
+static_assert(offsetof(GridParams, system_power_w) == 56);
+static_assert(offsetof(GridParams, base_va) == 64);
+static_assert(offsetof(GridParams, per_base) == 72);
+static_assert(offsetof(GridParams, resistance_pu) == 80);
+static_assert(offsetof(GridParams, reactance_pu) == 88);
+static_assert(offsetof(GridParams, cable_resistance_pu) == 96);
+static_assert(offsetof(GridParams, cable_reactance_pu) == 104);
+static_assert(offsetof(GridParams, transformer_resistance_pu) == 112);
+static_assert(offsetof(GridParams, transformer_reactance_pu) == 120);
+static_assert(offsetof(GridParams, reactive_per_watt) == 128);
+static_assert(offsetof(GridParams, transformer_loss_0_w) == 136);
+static_assert(offsetof(GridParams, reference_core_w) == 144);
+static_assert(offsetof(GridParams, per_system) == 152);
+static_assert(offsetof(GridParams, states) == 160);
+static_assert(offsetof(GridParams, step_matrix) == 168);
+static_assert(offsetof(GridParams, step_input) == 680);
+static_assert(offsetof(GridParams, output_matrix) == 744);
+static_assert(offsetof(GridParams, state_magic) == 872);
+static_assert(offsetof(GridParams, window_tick) == 936);
+static_assert(offsetof(GridParams, per_window_s) == 944);
+static_assert(offsetof(GridParams, shedding_stages) == 952);
+static_assert(offsetof(GridParams, events) == 960);
+static_assert(sizeof(GridParams) == 968);
 
 // State of GridParams.
 struct GridState {
     std::int64_t started;  // [1] 1 after the first tick.
     double reference_w;  // [W] Load for which the area was balanced at the start.
-    double frequency_pu;  // [pu] Frequency deviation of the swing equation.
-    double mechanical_pu;  // [pu] Governor's mechanical power, deviation.
+    double frequency_pu;  // [pu] Frequency deviation of the model at the site.
+    double remote_frequency_pu;  // [pu] The same in the other area.
+    double model_state[8];  // [1] State of the frequency model.
+    double shed_pu;  // [pu] Load that is shed in the area of the site, less generation that is tripped, of the system base.
+    double shed_share;  // [1] Share of the site's own load that is tripped.
+    double rocof_window_hz_per_s;  // [Hz/s] RoCoF over the rolling window.
+    std::int64_t window_head;  // [1] Oldest entry of frequency_ring.
     double voltage_pu;  // [pu] Voltage at the POI.
     double bus_voltage_pu;  // [pu] Voltage of the site bus; 1 before the first tick.
     double nose_loading_pu;  // [pu] Load over that at the nose of the PV curve, at this power factor and as constant power: 1 at the nose.
@@ -829,23 +928,28 @@ static_assert(std::is_standard_layout_v<GridState> && std::is_trivially_copyable
 static_assert(offsetof(GridState, started) == 0);
 static_assert(offsetof(GridState, reference_w) == 8);
 static_assert(offsetof(GridState, frequency_pu) == 16);
-static_assert(offsetof(GridState, mechanical_pu) == 24);
-static_assert(offsetof(GridState, voltage_pu) == 32);
-static_assert(offsetof(GridState, bus_voltage_pu) == 40);
-static_assert(offsetof(GridState, nose_loading_pu) == 48);
-static_assert(offsetof(GridState, response_w) == 56);
-static_assert(offsetof(GridState, frequency_hz) == 64);
-static_assert(offsetof(GridState, collapsed) == 72);
-static_assert(offsetof(GridState, event_voltage_pu) == 80);
-static_assert(offsetof(GridState, event_impedance) == 88);
-static_assert(offsetof(GridState, event_open) == 96);
-static_assert(offsetof(GridState, phase_jump_rad) == 104);
-static_assert(offsetof(GridState, event_frequency_hz) == 112);
-static_assert(offsetof(GridState, next_change_tick) == 120);
-static_assert(offsetof(GridState, playback_voltage_pu) == 128);
-static_assert(offsetof(GridState, playback_frequency_hz) == 136);
-static_assert(offsetof(GridState, playback_cursor) == 144);
-static_assert(sizeof(GridState) == 152);
+static_assert(offsetof(GridState, remote_frequency_pu) == 24);
+static_assert(offsetof(GridState, model_state) == 32);
+static_assert(offsetof(GridState, shed_pu) == 96);
+static_assert(offsetof(GridState, shed_share) == 104);
+static_assert(offsetof(GridState, rocof_window_hz_per_s) == 112);
+static_assert(offsetof(GridState, window_head) == 120);
+static_assert(offsetof(GridState, voltage_pu) == 128);
+static_assert(offsetof(GridState, bus_voltage_pu) == 136);
+static_assert(offsetof(GridState, nose_loading_pu) == 144);
+static_assert(offsetof(GridState, response_w) == 152);
+static_assert(offsetof(GridState, frequency_hz) == 160);
+static_assert(offsetof(GridState, collapsed) == 168);
+static_assert(offsetof(GridState, event_voltage_pu) == 176);
+static_assert(offsetof(GridState, event_impedance) == 184);
+static_assert(offsetof(GridState, event_open) == 192);
+static_assert(offsetof(GridState, phase_jump_rad) == 200);
+static_assert(offsetof(GridState, event_frequency_hz) == 208);
+static_assert(offsetof(GridState, next_change_tick) == 216);
+static_assert(offsetof(GridState, playback_voltage_pu) == 224);
+static_assert(offsetof(GridState, playback_frequency_hz) == 232);
+static_assert(offsetof(GridState, playback_cursor) == 240);
+static_assert(sizeof(GridState) == 248);
 
 // One row of the event table. Between start and stop the voltage of the source is multiplied (sag, swell, interruption), its frequency offset, its angle shifted and its impedance multiplied (loss of a feeder). Events that overlap multiply and add. A row may repeat (reclosing).
 struct GridEvent {
@@ -1053,6 +1157,32 @@ static_assert(offsetof(PlaybackParams, trace_offset_tick) == 56);
 static_assert(offsetof(PlaybackParams, trace_length_tick) == 64);
 static_assert(sizeof(PlaybackParams) == 72);
 
+// One stage: where the frequency at the POI stays beyond the threshold for the delay, load is shed (or generation tripped) once and for all.
+struct SheddingStage {
+    double threshold_hz;  // [Hz] Frequency below which the stage sheds load; above nominal frequency: above which it trips generation.
+    double site_share;  // [1] Share of the site's own load that the stage trips; load shedding only.
+    double direction;  // [1] 1 below the threshold, -1 above it.
+    double shed_pu;  // [pu] Load that is shed, less generation that is tripped.
+    std::int64_t delay_tick;  // [tick] Delay.
+};
+static_assert(std::is_standard_layout_v<SheddingStage> && std::is_trivially_copyable_v<SheddingStage>);
+static_assert(offsetof(SheddingStage, threshold_hz) == 0);
+static_assert(offsetof(SheddingStage, site_share) == 8);
+static_assert(offsetof(SheddingStage, direction) == 16);
+static_assert(offsetof(SheddingStage, shed_pu) == 24);
+static_assert(offsetof(SheddingStage, delay_tick) == 32);
+static_assert(sizeof(SheddingStage) == 40);
+
+// State of SheddingStage.
+struct SheddingState {
+    std::int64_t waited_tick;  // [tick] Ticks since the frequency went beyond the threshold.
+    std::int64_t tripped;  // [1] 0 armed, 1 tripped in this tick, 2 tripped before.
+};
+static_assert(std::is_standard_layout_v<SheddingState> && std::is_trivially_copyable_v<SheddingState>);
+static_assert(offsetof(SheddingState, waited_tick) == 0);
+static_assert(offsetof(SheddingState, tripped) == 8);
+static_assert(sizeof(SheddingState) == 16);
+
 // Envelopes (min, mean, max) of every signal at one or more decimations, full rate for chosen signals and around events; memory is bounded, files grow while the run runs.
 struct RecordParams {
     std::int64_t envelope_tick;  // [tick] Finest envelope in ticks.
@@ -1138,6 +1268,9 @@ inline constexpr std::int64_t control_target_fixed = 1;
 inline constexpr std::int64_t control_target_follow = 2;
 inline constexpr std::int64_t grid_frequency_model_fixed = 0;
 inline constexpr std::int64_t grid_frequency_model_swing = 1;
+inline constexpr std::int64_t grid_frequency_model_sfr = 2;
+inline constexpr std::int64_t grid_frequency_model_reheat = 3;
+inline constexpr std::int64_t grid_frequency_model_two_area = 4;
 inline constexpr std::int64_t playback_kind_waveform = 0;
 inline constexpr std::int64_t playback_kind_rms = 1;
 inline constexpr std::int64_t playback_connection_auto = 0;
@@ -1367,6 +1500,8 @@ inline constexpr ParamField param_field_table[] = {
     {"ConverterState", "command_w", offsetof(ConverterState, command_w), 'f', 1},
     {"ConverterState", "override_w", offsetof(ConverterState, override_w), 'f', 1},
     {"ConverterState", "reactive_var", offsetof(ConverterState, reactive_var), 'f', 1},
+    {"ConverterState", "support_w", offsetof(ConverterState, support_w), 'f', 1},
+    {"ConverterState", "support_var", offsetof(ConverterState, support_var), 'f', 1},
     {"ConverterState", "asked_w", offsetof(ConverterState, asked_w), 'f', 1},
     {"ConverterState", "asked_var", offsetof(ConverterState, asked_var), 'f', 1},
     {"ConverterState", "ring_head", offsetof(ConverterState, ring_head), 'i', 1},
@@ -1463,6 +1598,42 @@ inline constexpr ParamField param_field_table[] = {
     {"SupercapacitorState", "energy_j", offsetof(SupercapacitorState, energy_j), 'f', 1},
     {"SupercapacitorState", "current_a", offsetof(SupercapacitorState, current_a), 'f', 1},
     {"SupercapacitorState", "voltage_v", offsetof(SupercapacitorState, voltage_v), 'f', 1},
+    {"SupportParams", "active", offsetof(SupportParams, active), 'i', 1},
+    {"SupportParams", "nominal_hz", offsetof(SupportParams, nominal_hz), 'f', 1},
+    {"SupportParams", "per_nominal_hz", offsetof(SupportParams, per_nominal_hz), 'f', 1},
+    {"SupportParams", "droop_w", offsetof(SupportParams, droop_w), 'f', 1},
+    {"SupportParams", "deadband_pu", offsetof(SupportParams, deadband_pu), 'f', 1},
+    {"SupportParams", "inertia_w_s", offsetof(SupportParams, inertia_w_s), 'f', 1},
+    {"SupportParams", "decay", offsetof(SupportParams, decay), 'f', 1},
+    {"SupportParams", "hold", offsetof(SupportParams, hold), 'f', 1},
+    {"SupportParams", "rate_decay", offsetof(SupportParams, rate_decay), 'f', 1},
+    {"SupportParams", "rate_hold", offsetof(SupportParams, rate_hold), 'f', 1},
+    {"SupportParams", "rate_gain", offsetof(SupportParams, rate_gain), 'f', 1},
+    {"SupportParams", "rate_mean", offsetof(SupportParams, rate_mean), 'f', 1},
+    {"SupportParams", "jump_pu", offsetof(SupportParams, jump_pu), 'f', 1},
+    {"SupportParams", "per_rate_s", offsetof(SupportParams, per_rate_s), 'f', 1},
+    {"SupportParams", "up_w", offsetof(SupportParams, up_w), 'f', 1},
+    {"SupportParams", "down_w", offsetof(SupportParams, down_w), 'f', 1},
+    {"SupportParams", "response_w", offsetof(SupportParams, response_w), 'f', 1},
+    {"SupportParams", "response_pu", offsetof(SupportParams, response_pu), 'f', 1},
+    {"SupportParams", "response_sign", offsetof(SupportParams, response_sign), 'f', 1},
+    {"SupportParams", "delay_tick", offsetof(SupportParams, delay_tick), 'i', 1},
+    {"SupportParams", "sustain_tick", offsetof(SupportParams, sustain_tick), 'i', 1},
+    {"SupportParams", "release_tick", offsetof(SupportParams, release_tick), 'i', 1},
+    {"SupportParams", "per_release", offsetof(SupportParams, per_release), 'f', 1},
+    {"SupportParams", "rest_tick", offsetof(SupportParams, rest_tick), 'i', 1},
+    {"SupportParams", "voltage_var", offsetof(SupportParams, voltage_var), 'f', 1},
+    {"SupportParams", "middle_pu", offsetof(SupportParams, middle_pu), 'f', 1},
+    {"SupportParams", "voltage_band_pu", offsetof(SupportParams, voltage_band_pu), 'f', 1},
+    {"SupportParams", "voltage_decay", offsetof(SupportParams, voltage_decay), 'f', 1},
+    {"SupportParams", "voltage_hold", offsetof(SupportParams, voltage_hold), 'f', 1},
+    {"SupportParams", "limit_var", offsetof(SupportParams, limit_var), 'f', 1},
+    {"SupportState", "frequency_pu", offsetof(SupportState, frequency_pu), 'f', 1},
+    {"SupportState", "rate_per_s", offsetof(SupportState, rate_per_s), 'f', 1},
+    {"SupportState", "voltage_pu", offsetof(SupportState, voltage_pu), 'f', 1},
+    {"SupportState", "started", offsetof(SupportState, started), 'i', 1},
+    {"SupportState", "waited_tick", offsetof(SupportState, waited_tick), 'i', 1},
+    {"SupportState", "response_tick", offsetof(SupportState, response_tick), 'i', 1},
     {"StressParams", "method", offsetof(StressParams, method), 'i', 1},
     {"StressParams", "dead_band_soc", offsetof(StressParams, dead_band_soc), 'f', 1},
     {"StressParams", "rest_c_rate", offsetof(StressParams, rest_c_rate), 'f', 1},
@@ -1538,6 +1709,7 @@ inline constexpr ParamField param_field_table[] = {
     {"GridParams", "reactive_current_share", offsetof(GridParams, reactive_current_share), 'f', 1},
     {"GridParams", "reactive_impedance_share", offsetof(GridParams, reactive_impedance_share), 'f', 1},
     {"GridParams", "frequency_model", offsetof(GridParams, frequency_model), 'i', 1},
+    {"GridParams", "system_power_w", offsetof(GridParams, system_power_w), 'f', 1},
     {"GridParams", "base_va", offsetof(GridParams, base_va), 'f', 1},
     {"GridParams", "per_base", offsetof(GridParams, per_base), 'f', 1},
     {"GridParams", "resistance_pu", offsetof(GridParams, resistance_pu), 'f', 1},
@@ -1550,17 +1722,24 @@ inline constexpr ParamField param_field_table[] = {
     {"GridParams", "transformer_loss_0_w", offsetof(GridParams, transformer_loss_0_w), 'f', 1},
     {"GridParams", "reference_core_w", offsetof(GridParams, reference_core_w), 'f', 1},
     {"GridParams", "per_system", offsetof(GridParams, per_system), 'f', 1},
-    {"GridParams", "swing_ff", offsetof(GridParams, swing_ff), 'f', 1},
-    {"GridParams", "swing_fm", offsetof(GridParams, swing_fm), 'f', 1},
-    {"GridParams", "swing_fp", offsetof(GridParams, swing_fp), 'f', 1},
-    {"GridParams", "swing_mf", offsetof(GridParams, swing_mf), 'f', 1},
-    {"GridParams", "swing_mm", offsetof(GridParams, swing_mm), 'f', 1},
-    {"GridParams", "swing_mp", offsetof(GridParams, swing_mp), 'f', 1},
+    {"GridParams", "states", offsetof(GridParams, states), 'i', 1},
+    {"GridParams", "step_matrix", offsetof(GridParams, step_matrix), 'f', 64},
+    {"GridParams", "step_input", offsetof(GridParams, step_input), 'f', 8},
+    {"GridParams", "output_matrix", offsetof(GridParams, output_matrix), 'f', 16},
+    {"GridParams", "state_magic", offsetof(GridParams, state_magic), 'f', 8},
+    {"GridParams", "window_tick", offsetof(GridParams, window_tick), 'i', 1},
+    {"GridParams", "per_window_s", offsetof(GridParams, per_window_s), 'f', 1},
+    {"GridParams", "shedding_stages", offsetof(GridParams, shedding_stages), 'i', 1},
     {"GridParams", "events", offsetof(GridParams, events), 'i', 1},
     {"GridState", "started", offsetof(GridState, started), 'i', 1},
     {"GridState", "reference_w", offsetof(GridState, reference_w), 'f', 1},
     {"GridState", "frequency_pu", offsetof(GridState, frequency_pu), 'f', 1},
-    {"GridState", "mechanical_pu", offsetof(GridState, mechanical_pu), 'f', 1},
+    {"GridState", "remote_frequency_pu", offsetof(GridState, remote_frequency_pu), 'f', 1},
+    {"GridState", "model_state", offsetof(GridState, model_state), 'f', 8},
+    {"GridState", "shed_pu", offsetof(GridState, shed_pu), 'f', 1},
+    {"GridState", "shed_share", offsetof(GridState, shed_share), 'f', 1},
+    {"GridState", "rocof_window_hz_per_s", offsetof(GridState, rocof_window_hz_per_s), 'f', 1},
+    {"GridState", "window_head", offsetof(GridState, window_head), 'i', 1},
     {"GridState", "voltage_pu", offsetof(GridState, voltage_pu), 'f', 1},
     {"GridState", "bus_voltage_pu", offsetof(GridState, bus_voltage_pu), 'f', 1},
     {"GridState", "nose_loading_pu", offsetof(GridState, nose_loading_pu), 'f', 1},
@@ -1655,6 +1834,13 @@ inline constexpr ParamField param_field_table[] = {
     {"PlaybackParams", "trace_repeat_core", offsetof(PlaybackParams, trace_repeat_core), 'i', 1},
     {"PlaybackParams", "trace_offset_tick", offsetof(PlaybackParams, trace_offset_tick), 'f', 1},
     {"PlaybackParams", "trace_length_tick", offsetof(PlaybackParams, trace_length_tick), 'f', 1},
+    {"SheddingStage", "threshold_hz", offsetof(SheddingStage, threshold_hz), 'f', 1},
+    {"SheddingStage", "site_share", offsetof(SheddingStage, site_share), 'f', 1},
+    {"SheddingStage", "direction", offsetof(SheddingStage, direction), 'f', 1},
+    {"SheddingStage", "shed_pu", offsetof(SheddingStage, shed_pu), 'f', 1},
+    {"SheddingStage", "delay_tick", offsetof(SheddingStage, delay_tick), 'i', 1},
+    {"SheddingState", "waited_tick", offsetof(SheddingState, waited_tick), 'i', 1},
+    {"SheddingState", "tripped", offsetof(SheddingState, tripped), 'i', 1},
     {"RecordParams", "envelope_tick", offsetof(RecordParams, envelope_tick), 'i', 1},
     {"FlickerParams", "mean_share", offsetof(FlickerParams, mean_share), 'f', 1},
     {"FlickerParams", "high_gain", offsetof(FlickerParams, high_gain), 'f', 1},

@@ -12,11 +12,11 @@ namespace wattkeel {
 
 // Widths of the blocks of the signal vector, in the order site, racks, nodes, generation, storage.
 // python/wattkeel/signals.py gives the names.
-inline constexpr std::int64_t site_signals = 16;
+inline constexpr std::int64_t site_signals = 20;
 inline constexpr std::int64_t rack_signals = 11;
 inline constexpr std::int64_t node_signals = 2;
 inline constexpr std::int64_t generation_signals = 1;
-inline constexpr std::int64_t storage_signals = 12;
+inline constexpr std::int64_t storage_signals = 13;
 
 inline constexpr std::int64_t tile_lanes =
     256;  // lanes stepped together: their buffers stay in the L1 cache
@@ -30,6 +30,9 @@ enum EventKind : std::int64_t {
     event_job_stop = 6,
     event_cells_outside = 7,
     event_grid_playback = 40,
+    event_load_shed = 10,
+    event_generation_trip = 11,
+    event_fast_response = 12,
     event_island = 30,
     event_blackout = 31,
     event_black_start = 32,
@@ -68,12 +71,17 @@ struct SiteView {
     Rows<double> cell;  // cell_rows x groups of strings
     Rows<const SupercapacitorParams> supercapacitor;
     Rows<SupercapacitorState> supercapacitor_state;
+    Rows<const SupportParams> support;
+    Rows<SupportState> support_state;
     Rows<const ControlParams> control;
     Rows<ControlState> control_state;
     Rows<const GridParams> grid;
     Rows<GridState> grid_state;
     Rows<const GridEvent> grid_event;
     Rows<const PlaybackParams> playback;
+    Rows<const SheddingStage> shedding;
+    Rows<SheddingState> shedding_state;
+    Rows<double> frequency_ring;
     Rows<const TapChangerParams> tap_changer;
     Rows<TapChangerState> tap_changer_state;
     Rows<const CapacitorBankParams> capacitor_bank;

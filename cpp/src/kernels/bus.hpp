@@ -12,6 +12,7 @@
 #include "island.hpp"
 #include "playback.hpp"
 #include "supercapacitor.hpp"
+#include "support.hpp"
 #include "workload.hpp"
 
 namespace wattkeel::WATTKEEL_ISA_NAMESPACE {
@@ -152,7 +153,57 @@ static inline StorageFlow store_step(const SiteView& v, const ChunkView& k, Inde
     out[9] = cell.stored_w;
     out[10] = store.temperature_k;
     out[11] = store.auxiliary_w;
+    out[12] = s.support_w;
     return {power - store.auxiliary_w, converter_settle(p, s, power)};
+}
+
+static inline void unit_support(const SiteView& v, const ChunkView& k, Index tick, Index u) {
+    const SupportParams& p = v.support[u];
+    const GridState& grid = v.grid_state[0];
+    if (p.active == 0 || grid.started == 0) return;
+    ConverterState& s = v.converter_state[u];
+    const IslandState& island = v.island_state[0];
+    if (island.mode == mode_dark || island.frequency_hz <= 0.0) {
+        s.support_w = 0.0;
+        s.support_var = 0.0;
+        return;
+    }
+    const double jump_rad = island.mode == mode_connected ? grid.phase_jump_rad : 0.0;
+    const SupportFlow flow =
+        support_step(p, v.support_state[u], island.frequency_hz, jump_rad, grid.bus_voltage_pu);
+    s.support_w = flow.power_w;
+    s.support_var = flow.reactive_var;
+    if (flow.change != 0) {
+        log_event(k, tick, event_fast_response, u, flow.change > 0 ? 1 : 0, island.frequency_hz,
+                  p.nominal_hz * (1.0 + p.response_pu));
+    }
+}
+
+static inline void shedding_step(const SiteView& v, const ChunkView& k, Index tick) {
+    const GridParams& grid = v.grid[0];
+    GridState& state = v.grid_state[0];
+    if (load_shedding(grid, state, v.shedding.data, v.shedding_state.data) == 0) return;
+    for (Index j = 0; j < grid.shedding_stages; ++j) {
+        const SheddingStage& stage = v.shedding[j];
+        if (v.shedding_state[j].tripped == shed_trips) {
+            log_event(k, tick, stage.direction > 0.0 ? event_load_shed : event_generation_trip, j,
+                      1, state.frequency_hz, stage.threshold_hz);
+        }
+    }
+}
+
+static inline void frequency_end(const SiteView& v, const ChunkView& k, Index tick,
+                                 double tripped_w) {
+    const GridParams& grid = v.grid[0];
+    GridState& state = v.grid_state[0];
+    double* signal = v.signal.data;
+    frequency_window(grid, state, v.frequency_ring.data);
+    signal[16] = state.rocof_window_hz_per_s;
+    signal[17] =
+        grid.nominal_frequency_hz * (1.0 + state.remote_frequency_pu) + state.event_frequency_hz;
+    signal[18] = state.shed_pu * grid.system_power_w;
+    signal[19] = tripped_w;
+    if (grid.shedding_stages > 0) shedding_step(v, k, tick);
 }
 
 static inline StorageFlow following_step(const SiteView& v, const ChunkView& k, Index tick,
@@ -161,6 +212,7 @@ static inline StorageFlow following_step(const SiteView& v, const ChunkView& k, 
     const double voltage_pu = v.grid_state[0].bus_voltage_pu;
     for (Index u = 0; u < v.converter.size; ++u) {
         if (v.forming[u].present == 1) continue;
+        unit_support(v, k, tick, u);
         const double wanted = converter_response(v.converter[u], v.converter_state[u],
                                                  v.converter_ring.data, voltage_pu);
         const StorageFlow flow = store_step(v, k, tick, u, wanted, out + storage_signals * u);
@@ -469,7 +521,8 @@ static inline void bus_step(const SiteView& v, const ChunkView& k, Index tick) {
     const FacilityLoad facility = facility_step(v, k, tick, signal);
     double* out = signal + site_signals + rack_signals * v.rack.size + node_signals * v.node.size;
     BusPower bus{};
-    bus.load_w = facility.load_w;
+    const double tripped_w = v.grid_state[0].shed_share * facility.load_w;
+    bus.load_w = facility.load_w - tripped_w;
     bus.generation_w = generation_step(v, tick, out);
     out += generation_signals * v.generation.size;
     supply_step(v, k, tick);
@@ -501,7 +554,8 @@ static inline void bus_step(const SiteView& v, const ChunkView& k, Index tick) {
                     island.syncing == 1 ? v.grid_state[0].voltage_pu : 1.0, bus.forming_pu);
     }
     poi_step(v, k, tick, bus);
-    signal[8] = bus.load_w;
+    frequency_end(v, k, tick, tripped_w);
+    signal[8] = facility.load_w;
     signal[9] = facility.it_w;
     signal[10] = cs.target_w;
 }

@@ -14,12 +14,12 @@ inline constexpr double budget_slack = 1e-12;
 
 static inline double converter_asked(const ConverterParams& p, const ConverterState& s) {
     const double command = s.override_w != s.override_w ? s.command_w : s.override_w;
-    return clamp(command, -p.most_w, p.most_w);
+    return clamp(command + s.support_w, -p.most_w, p.most_w);
 }
 
 static inline void converter_heard(const ConverterParams& p, ConverterState& s, double* ring) {
     s.asked_w = converter_asked(p, s);
-    s.asked_var = clamp(s.reactive_var, -p.most_va, p.most_va);
+    s.asked_var = clamp(s.reactive_var + s.support_var, -p.most_va, p.most_va);
     if (p.delay_tick > 0) {
         double* at = ring + (p.ring_first + 2 * s.ring_head);
         const double asked_w = at[0];

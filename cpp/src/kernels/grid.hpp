@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stage `grid`: events, one tick from the source to the site bus, frequency. Specification and
-// sources: prototype/grid.py.
+// Stage `grid`: events, one tick from the source to the site bus. Specification and sources:
+// prototype/grid.py.
 #pragma once
 
+#include "frequency.hpp"
 #include "network.hpp"
 
 namespace wattkeel::WATTKEEL_ISA_NAMESPACE {
 
 inline constexpr Index never = Index{1} << 62;
-// 1.5 * 2^52 quanta of 2^-54 (deviations up to 0.125 pu) and 2^-50 (up to 2 pu): far below any
-// effect.
-inline constexpr double frequency_magic = 0.375;
-inline constexpr double mechanical_magic = 6.0;
 
 static inline double event_share(const GridEvent& e, Index tick) {
     const Index until = tick >= e.stop_tick ? e.stop_tick : tick + 1;
@@ -60,14 +57,6 @@ static inline void grid_events(const GridParams& p, GridState& s, const GridEven
     s.next_change_tick = change;
 }
 
-static inline void frequency_step(const GridParams& p, GridState& s, double power_w) {
-    const double load = (power_w - s.reference_w) * p.per_system;
-    const double w = s.frequency_pu;
-    const double m = s.mechanical_pu;
-    s.frequency_pu = snap(p.swing_ff * w + p.swing_fm * m + p.swing_fp * load, frequency_magic);
-    s.mechanical_pu = snap(p.swing_mf * w + p.swing_mm * m + p.swing_mp * load, mechanical_magic);
-}
-
 static inline PoiFlow grid_step(const GridParams& p, GridState& s, double dt_s, double ratio,
                                 double capacitor_pu, double bus_w, double load_w, double load_var,
                                 double given_var) {
@@ -104,7 +93,7 @@ static inline PoiFlow grid_step(const GridParams& p, GridState& s, double dt_s, 
         s.reference_w = p.reference_core_w != p.reference_core_w ? served : p.reference_core_w;
     }
     double rocof = 0.0;
-    if (p.frequency_model == grid_frequency_model_swing) {
+    if (p.states > 0) {
         const double before = s.frequency_pu;
         frequency_step(p, s, served);
         rocof = (s.frequency_pu - before) * p.nominal_frequency_hz / dt_s;

@@ -13,6 +13,7 @@
 #include "grid.hpp"
 #include "rack.hpp"
 #include "supercapacitor.hpp"
+#include "support.hpp"
 #include "transformer.hpp"
 #include "workload.hpp"
 
@@ -243,18 +244,30 @@ static void control_run(Index ticks, const ControlParams& p, ControlState& s, do
 
 static void grid_run(Index ticks, const GridParams& p, GridState& s, const TapChangerParams& tap,
                      TapChangerState& tap_state, const CapacitorBankParams& bank,
-                     CapacitorBankState& bank_state, const GridEvent* event, double dt_s,
-                     const double* load_w, const double* load_var, double* power_w,
+                     CapacitorBankState& bank_state, const GridEvent* event,
+                     const SheddingStage* stage, SheddingState* stage_state, double* ring,
+                     double dt_s, const double* load_w, const double* load_var, double* power_w,
                      double* reactive_var, double* voltage_pu, double* bus_voltage_pu,
                      double* frequency_hz, double* rocof_hz_per_s, double* unserved_w,
                      double* loss_w, double* response_w, double* nose_loading_pu,
-                     Index* tap_position, Index* bank_steps) {
+                     double* rocof_window_hz_per_s, double* remote_frequency_hz, double* shed_w,
+                     double* site_shed_w, Index* tap_position, Index* bank_steps) {
     for (Index t = 0; t < ticks; ++t) {
         s.phase_jump_rad = 0.0;
         if (t >= s.next_change_tick) grid_events(p, s, event, t);
         const double capacitor_pu = bank.step_pu * static_cast<double>(bank_state.in_use);
-        const PoiFlow poi = grid_step(p, s, dt_s, tap_state.ratio, capacitor_pu, load_w[t],
-                                      load_w[t], load_var[t], 0.0);
+        const double tripped = s.shed_share * load_w[t];
+        const double left = load_w[t] - tripped;
+        const double var = load_var[t] - s.shed_share * load_var[t];
+        const PoiFlow poi =
+            grid_step(p, s, dt_s, tap_state.ratio, capacitor_pu, left, left, var, 0.0);
+        frequency_window(p, s, ring);
+        rocof_window_hz_per_s[t] = s.rocof_window_hz_per_s;
+        remote_frequency_hz[t] =
+            p.nominal_frequency_hz * (1.0 + s.remote_frequency_pu) + s.event_frequency_hz;
+        shed_w[t] = s.shed_pu * p.system_power_w;
+        site_shed_w[t] = tripped;
+        load_shedding(p, s, stage, stage_state);
         tap_position[t] = tap_state.position;
         bank_steps[t] = bank_state.in_use;
         tap_step(tap, tap_state, s.bus_voltage_pu);
@@ -269,6 +282,19 @@ static void grid_run(Index ticks, const GridParams& p, GridState& s, const TapCh
         loss_w[t] = poi.loss_w;
         response_w[t] = s.response_w;
         nose_loading_pu[t] = s.nose_loading_pu;
+    }
+}
+
+static void support_run(Index ticks, const SupportParams& p, SupportState& s,
+                        const double* frequency_hz, const double* phase_jump_rad,
+                        const double* voltage_pu, double* power_w, double* reactive_var,
+                        Index* change) {
+    for (Index t = 0; t < ticks; ++t) {
+        const SupportFlow flow =
+            support_step(p, s, frequency_hz[t], phase_jump_rad[t], voltage_pu[t]);
+        power_w[t] = flow.power_w;
+        reactive_var[t] = flow.reactive_var;
+        change[t] = flow.change;
     }
 }
 

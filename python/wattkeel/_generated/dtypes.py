@@ -182,6 +182,8 @@ ConverterState: Final[np.dtype[Any]] = np.dtype(
         ("command_w", np.float64),
         ("override_w", np.float64),
         ("reactive_var", np.float64),
+        ("support_w", np.float64),
+        ("support_var", np.float64),
         ("asked_w", np.float64),
         ("asked_var", np.float64),
         ("ring_head", np.int64),
@@ -308,6 +310,50 @@ SupercapacitorState: Final[np.dtype[Any]] = np.dtype(
         ("voltage_v", np.float64),
     ]
 )
+SupportParams: Final[np.dtype[Any]] = np.dtype(
+    [
+        ("active", np.int64),
+        ("nominal_hz", np.float64),
+        ("per_nominal_hz", np.float64),
+        ("droop_w", np.float64),
+        ("deadband_pu", np.float64),
+        ("inertia_w_s", np.float64),
+        ("decay", np.float64),
+        ("hold", np.float64),
+        ("rate_decay", np.float64),
+        ("rate_hold", np.float64),
+        ("rate_gain", np.float64),
+        ("rate_mean", np.float64),
+        ("jump_pu", np.float64),
+        ("per_rate_s", np.float64),
+        ("up_w", np.float64),
+        ("down_w", np.float64),
+        ("response_w", np.float64),
+        ("response_pu", np.float64),
+        ("response_sign", np.float64),
+        ("delay_tick", np.int64),
+        ("sustain_tick", np.int64),
+        ("release_tick", np.int64),
+        ("per_release", np.float64),
+        ("rest_tick", np.int64),
+        ("voltage_var", np.float64),
+        ("middle_pu", np.float64),
+        ("voltage_band_pu", np.float64),
+        ("voltage_decay", np.float64),
+        ("voltage_hold", np.float64),
+        ("limit_var", np.float64),
+    ]
+)
+SupportState: Final[np.dtype[Any]] = np.dtype(
+    [
+        ("frequency_pu", np.float64),
+        ("rate_per_s", np.float64),
+        ("voltage_pu", np.float64),
+        ("started", np.int64),
+        ("waited_tick", np.int64),
+        ("response_tick", np.int64),
+    ]
+)
 StressParams: Final[np.dtype[Any]] = np.dtype(
     [
         ("method", np.int64),
@@ -409,6 +455,7 @@ GridParams: Final[np.dtype[Any]] = np.dtype(
         ("reactive_current_share", np.float64),
         ("reactive_impedance_share", np.float64),
         ("frequency_model", np.int64),
+        ("system_power_w", np.float64),
         ("base_va", np.float64),
         ("per_base", np.float64),
         ("resistance_pu", np.float64),
@@ -421,12 +468,14 @@ GridParams: Final[np.dtype[Any]] = np.dtype(
         ("transformer_loss_0_w", np.float64),
         ("reference_core_w", np.float64),
         ("per_system", np.float64),
-        ("swing_ff", np.float64),
-        ("swing_fm", np.float64),
-        ("swing_fp", np.float64),
-        ("swing_mf", np.float64),
-        ("swing_mm", np.float64),
-        ("swing_mp", np.float64),
+        ("states", np.int64),
+        ("step_matrix", np.float64, (64,)),
+        ("step_input", np.float64, (8,)),
+        ("output_matrix", np.float64, (16,)),
+        ("state_magic", np.float64, (8,)),
+        ("window_tick", np.int64),
+        ("per_window_s", np.float64),
+        ("shedding_stages", np.int64),
         ("events", np.int64),
     ]
 )
@@ -435,7 +484,12 @@ GridState: Final[np.dtype[Any]] = np.dtype(
         ("started", np.int64),
         ("reference_w", np.float64),
         ("frequency_pu", np.float64),
-        ("mechanical_pu", np.float64),
+        ("remote_frequency_pu", np.float64),
+        ("model_state", np.float64, (8,)),
+        ("shed_pu", np.float64),
+        ("shed_share", np.float64),
+        ("rocof_window_hz_per_s", np.float64),
+        ("window_head", np.int64),
         ("voltage_pu", np.float64),
         ("bus_voltage_pu", np.float64),
         ("nose_loading_pu", np.float64),
@@ -564,6 +618,21 @@ PlaybackParams: Final[np.dtype[Any]] = np.dtype(
         ("trace_length_tick", np.float64),
     ]
 )
+SheddingStage: Final[np.dtype[Any]] = np.dtype(
+    [
+        ("threshold_hz", np.float64),
+        ("site_share", np.float64),
+        ("direction", np.float64),
+        ("shed_pu", np.float64),
+        ("delay_tick", np.int64),
+    ]
+)
+SheddingState: Final[np.dtype[Any]] = np.dtype(
+    [
+        ("waited_tick", np.int64),
+        ("tripped", np.int64),
+    ]
+)
 RecordParams: Final[np.dtype[Any]] = np.dtype(
     [
         ("envelope_tick", np.int64),
@@ -613,6 +682,8 @@ STRUCTS: Final[dict[str, np.dtype[Any]]] = {
     "ContainerParams": ContainerParams,
     "SupercapacitorParams": SupercapacitorParams,
     "SupercapacitorState": SupercapacitorState,
+    "SupportParams": SupportParams,
+    "SupportState": SupportState,
     "StressParams": StressParams,
     "StressState": StressState,
     "GenerationParams": GenerationParams,
@@ -629,6 +700,8 @@ STRUCTS: Final[dict[str, np.dtype[Any]]] = {
     "IslandParams": IslandParams,
     "IslandState": IslandState,
     "PlaybackParams": PlaybackParams,
+    "SheddingStage": SheddingStage,
+    "SheddingState": SheddingState,
     "RecordParams": RecordParams,
     "FlickerParams": FlickerParams,
     "FlickerState": FlickerState,
@@ -784,7 +857,7 @@ CHOICES: Final[dict[str, dict[str, int]]] = {
     "Generation.kind": {"pv": 0, "wind": 1},
     "Generation.trace_interpolation": {"hold": 0, "linear": 1},
     "Control.target": {"off": 0, "fixed": 1, "follow": 2},
-    "Grid.frequency_model": {"fixed": 0, "swing": 1},
+    "Grid.frequency_model": {"fixed": 0, "swing": 1, "sfr": 2, "reheat": 3, "two_area": 4},
     "GridPlayback.kind": {"waveform": 0, "rms": 1},
     "GridPlayback.connection": {"auto": 0, "phase_to_ground": 1, "line_to_line": 2},
     "GridPlayback.voltage": {"auto": 0, "positive_sequence": 1, "least_phase": 2, "mean_rms": 3, "phase_a": 4, "phase_b": 5, "phase_c": 6},
@@ -829,6 +902,9 @@ CONTROL_TARGET_FIXED: Final = 1
 CONTROL_TARGET_FOLLOW: Final = 2
 GRID_FREQUENCY_MODEL_FIXED: Final = 0
 GRID_FREQUENCY_MODEL_SWING: Final = 1
+GRID_FREQUENCY_MODEL_SFR: Final = 2
+GRID_FREQUENCY_MODEL_REHEAT: Final = 3
+GRID_FREQUENCY_MODEL_TWO_AREA: Final = 4
 PLAYBACK_KIND_WAVEFORM: Final = 0
 PLAYBACK_KIND_RMS: Final = 1
 PLAYBACK_CONNECTION_AUTO: Final = 0

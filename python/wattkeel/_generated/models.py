@@ -1775,6 +1775,190 @@ class Forming(Parameters):
     )
 
 
+class Support(Parameters):
+    """Section ``storage.*.support``.
+
+    Support of the grid by a grid-following converter: droop, synthetic inertia, fast frequency response,
+    voltage support. Powers are per unit of rated_power_w, positive delivers; they add to the command of
+    the control.
+
+    Parameters
+    ----------
+    frequency_gain
+        Droop: power per unit of frequency beyond the dead band; 20 is a droop of 5 %. [pu]
+    frequency_deadband_hz
+        Deviation up to which the droop does nothing. [Hz]
+    inertia_s
+        Synthetic inertia constant H: power is -2 H times the rate of change of frequency in pu. [s]
+    frequency_time_constant_s
+        Measurement of the frequency: first-order lag, as of a phase-locked loop. [s]
+    rocof_time_constant_s
+        First-order lag on the rate of change of the measured frequency. [s]
+    up_limit
+        Most power that support delivers; 0 for support by absorbing alone. [pu]
+    down_limit
+        Most power that support absorbs. [pu]
+    response_power
+        Fast frequency response: a step of power when the threshold is passed. [pu]
+    response_threshold_hz
+        Measured frequency below which it delivers; above nominal frequency: above which it absorbs. [Hz]
+    response_delay_s
+        Time for which the frequency has to stay beyond the threshold, in whole ticks. [s]
+    response_sustain_s
+        Time for which the step is held. [s]
+    response_release_s
+        Time in which it then returns to 0 on a line. [s]
+    response_rest_s
+        Time from the step on after which the next may come. [s]
+    voltage_gain
+        Reactive power of the apparent-power limit per unit of voltage beyond the dead band. [pu]
+    voltage_reference_pu
+        Voltage at the POI in the middle of the dead band. [pu]
+    voltage_deadband_pu
+        Deviation of the voltage up to which nothing is done. [pu]
+    voltage_time_constant_s
+        Measurement of the voltage: first-order lag. [s]
+    reactive_limit
+        Most reactive power of voltage support, of the apparent-power limit. [pu]
+    """
+
+    toml_section: ClassVar[str] = "storage.*.support"
+    preset_kind: ClassVar[str] = "support"
+
+    frequency_gain: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=100000.0,
+        description="Droop: power per unit of frequency beyond the dead band; 20 is a droop of 5 %.",
+        json_schema_extra={"unit": "pu"},
+    )
+    frequency_deadband_hz: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=15.0,
+        description="Deviation up to which the droop does nothing.",
+        json_schema_extra={"unit": "Hz", "source": "0.036 Hz: default of IEEE 1547-2018"},
+    )
+    inertia_s: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=1000.0,
+        description=(
+            "Synthetic inertia constant H: power is -2 H times the rate of change of frequency in pu."
+        ),
+        json_schema_extra={"unit": "s"},
+    )
+    frequency_time_constant_s: Finite = Field(
+        default=0.05,
+        ge=0.0001,
+        le=3200000000.0,
+        description="Measurement of the frequency: first-order lag, as of a phase-locked loop.",
+        json_schema_extra={"unit": "s"},
+    )
+    rocof_time_constant_s: Finite = Field(
+        default=0.1,
+        ge=0.0001,
+        le=3200000000.0,
+        description="First-order lag on the rate of change of the measured frequency.",
+        json_schema_extra={"unit": "s"},
+    )
+    up_limit: Finite = Field(
+        default=1.0,
+        ge=0.0,
+        le=10.0,
+        description="Most power that support delivers; 0 for support by absorbing alone.",
+        json_schema_extra={"unit": "pu"},
+    )
+    down_limit: Finite = Field(
+        default=1.0,
+        ge=0.0,
+        le=10.0,
+        description="Most power that support absorbs.",
+        json_schema_extra={"unit": "pu"},
+    )
+    response_power: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=10.0,
+        description="Fast frequency response: a step of power when the threshold is passed.",
+        json_schema_extra={"unit": "pu"},
+    )
+    response_threshold_hz: Annotated[Finite, AtLeast(30.0)] = Field(
+        default=0.0,
+        le=80.0,
+        description=(
+            "Measured frequency below which it delivers; above nominal frequency: above which it absorbs."
+        ),
+        json_schema_extra={"unit": "Hz"},
+    )
+    response_delay_s: Finite = Field(
+        default=0.7,
+        ge=0.0,
+        le=3600.0,
+        description="Time for which the frequency has to stay beyond the threshold, in whole ticks.",
+        json_schema_extra={"unit": "s", "source": "Fingrid: 0.7 s at 49.5 Hz"},
+    )
+    response_sustain_s: Finite = Field(
+        default=5.0,
+        ge=0.0,
+        le=3200000000.0,
+        description="Time for which the step is held.",
+        json_schema_extra={
+            "unit": "s",
+            "source": "Fingrid: 5 s where released at most 20 % a second, else 30 s",
+        },
+    )
+    response_release_s: Finite = Field(
+        default=5.0,
+        ge=0.0,
+        le=3200000000.0,
+        description="Time in which it then returns to 0 on a line.",
+        json_schema_extra={"unit": "s", "source": "Fingrid: 20 % a second"},
+    )
+    response_rest_s: Finite = Field(
+        default=900.0,
+        ge=0.0,
+        le=3200000000.0,
+        description="Time from the step on after which the next may come.",
+        json_schema_extra={"unit": "s", "source": "Fingrid: 15 minutes"},
+    )
+    voltage_gain: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=10000.0,
+        description="Reactive power of the apparent-power limit per unit of voltage beyond the dead band.",
+        json_schema_extra={"unit": "pu"},
+    )
+    voltage_reference_pu: Finite = Field(
+        default=1.0,
+        ge=0.5,
+        le=1.5,
+        description="Voltage at the POI in the middle of the dead band.",
+        json_schema_extra={"unit": "pu"},
+    )
+    voltage_deadband_pu: Finite = Field(
+        default=0.02,
+        ge=0.0,
+        le=1.0,
+        description="Deviation of the voltage up to which nothing is done.",
+        json_schema_extra={"unit": "pu", "source": "IEEE 1547-2018, default of category B"},
+    )
+    voltage_time_constant_s: Finite = Field(
+        default=0.1,
+        ge=0.0001,
+        le=3200000000.0,
+        description="Measurement of the voltage: first-order lag.",
+        json_schema_extra={"unit": "s"},
+    )
+    reactive_limit: Finite = Field(
+        default=0.44,
+        ge=0.0,
+        le=10.0,
+        description="Most reactive power of voltage support, of the apparent-power limit.",
+        json_schema_extra={"unit": "pu", "source": "IEEE 1547-2018, category B"},
+    )
+
+
 class Storage(Parameters):
     """Section ``storage.*``.
 
@@ -1796,6 +1980,8 @@ class Storage(Parameters):
         Power conversion system. [1]
     forming
         Grid-forming control; without it the unit follows the grid. [1]
+    support
+        Support of the grid's frequency and voltage; none without it. [1]
     """
 
     toml_section: ClassVar[str] = "storage.*"
@@ -1832,6 +2018,11 @@ class Storage(Parameters):
     forming: Forming | None = Field(
         default=None,
         description="Grid-forming control; without it the unit follows the grid.",
+        json_schema_extra={"unit": "1", "type": "model"},
+    )
+    support: Support | None = Field(
+        default=None,
+        description="Support of the grid's frequency and voltage; none without it.",
         json_schema_extra={"unit": "1", "type": "model"},
     )
 
@@ -2456,6 +2647,126 @@ class Island(Parameters):
     )
 
 
+class RemoteArea(Parameters):
+    """Section ``grid.remote``.
+
+    The area of the system that the site is not in, on its own rating.
+
+    Parameters
+    ----------
+    inertia_s
+        Inertia constant H. [s]
+    damping
+        Load damping D. [pu]
+    droop
+        Governor droop R. [pu]
+    governor_time_constant_s
+        Governor time constant T_g. [s]
+    reheat_time_constant_s
+        Reheat time constant T_RH. [s]
+    high_pressure_fraction
+        Share F_H of the power that is developed before the reheater. [1]
+    """
+
+    toml_section: ClassVar[str] = "grid.remote"
+
+    inertia_s: Finite = Field(
+        default=4.0,
+        ge=0.001,
+        le=50.0,
+        description="Inertia constant H.",
+        json_schema_extra={"unit": "s", "source": "as in [grid]"},
+    )
+    damping: Finite = Field(
+        default=1.0,
+        ge=0.0,
+        le=100.0,
+        description="Load damping D.",
+        json_schema_extra={"unit": "pu", "source": "as in [grid]"},
+    )
+    droop: Finite = Field(
+        default=0.05, ge=0.0001, le=1.0, description="Governor droop R.", json_schema_extra={"unit": "pu"}
+    )
+    governor_time_constant_s: Finite = Field(
+        default=0.3,
+        ge=0.001,
+        le=3200000000.0,
+        description="Governor time constant T_g.",
+        json_schema_extra={"unit": "s", "source": "as in [grid]"},
+    )
+    reheat_time_constant_s: Finite = Field(
+        default=8.0,
+        ge=0.001,
+        le=3200000000.0,
+        description="Reheat time constant T_RH.",
+        json_schema_extra={"unit": "s", "source": "as in [grid]"},
+    )
+    high_pressure_fraction: Finite = Field(
+        default=0.3,
+        ge=0.0,
+        le=1.0,
+        description="Share F_H of the power that is developed before the reheater.",
+        json_schema_extra={"unit": "1", "source": "as in [grid]"},
+    )
+
+
+class SheddingStage(Parameters):
+    """Section ``grid.load_shedding``.
+
+    One stage: where the frequency at the POI stays beyond the threshold for the delay, load is shed (or
+    generation tripped) once and for all.
+
+    Parameters
+    ----------
+    threshold_hz
+        Frequency below which the stage sheds load; above nominal frequency: above which it trips
+        generation. [Hz]
+    delay_s
+        Time for which the frequency has to stay there, in whole ticks: relay and breaker. [s]
+    share
+        Load that is shed, or generation that is tripped, per unit of system_power_w, in the area of the
+        site. [pu]
+    site_share
+        Share of the site's own load that the stage trips; load shedding only. [1]
+    """
+
+    toml_section: ClassVar[str] = "grid.load_shedding"
+
+    threshold_hz: Finite = Field(
+        ge=30.0,
+        le=80.0,
+        description=(
+            "Frequency below which the stage sheds load; above nominal frequency: above which it trips "
+            "generation."
+        ),
+        json_schema_extra={"unit": "Hz"},
+    )
+    delay_s: Finite = Field(
+        default=0.1,
+        ge=0.0,
+        le=3600.0,
+        description="Time for which the frequency has to stay there, in whole ticks: relay and breaker.",
+        json_schema_extra={"unit": "s", "source": "ERCOT NOGRR247: at least 6 cycles"},
+    )
+    share: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description=(
+            "Load that is shed, or generation that is tripped, per unit of system_power_w, in the area of "
+            "the site."
+        ),
+        json_schema_extra={"unit": "pu"},
+    )
+    site_share: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description="Share of the site's own load that the stage trips; load shedding only.",
+        json_schema_extra={"unit": "1"},
+    )
+
+
 class GridEvent(Parameters):
     """Section ``grid.event``.
 
@@ -2781,9 +3092,11 @@ class Grid(Parameters):
     island
         Separation from the grid, islanded operation, black start and return. [1]
     frequency_model
-        Constant frequency, or swing equation with a first-order governor. [1]
+        Constant frequency; swing equation with a first-order governor; system frequency response (SFR) of
+        a reheat plant; governor, steam chest and reheater; two areas with governor and reheater each. [1]
     system_power_w
-        Base of the swing equation: rating of the synchronous area seen by the site. [W]
+        Base of the frequency model: rating of the synchronous area seen by the site, of both areas
+        together with two_area. [W]
     reference_power_w
         Import of the site for which the area is balanced at nominal frequency; 0 means the mean load
         expected of the site (for the stage alone: the load of the first tick). [W]
@@ -2794,7 +3107,27 @@ class Grid(Parameters):
     droop
         Governor droop R. [pu]
     governor_time_constant_s
-        Governor time constant T_g. [s]
+        Governor time constant T_g; not in sfr. [s]
+    chest_time_constant_s
+        Steam chest and inlet time constant T_CH; in reheat. [s]
+    reheat_time_constant_s
+        Reheat time constant T_RH; in sfr, reheat and two_area. [s]
+    high_pressure_fraction
+        Share F_H of the power that is developed before the reheater; in sfr, reheat and two_area. [1]
+    power_gain
+        Mechanical power gain factor K_m; in sfr. [1]
+    area_share
+        Share of system_power_w in the area of the site; in two_area. [1]
+    synchronising_pu
+        Synchronising power of the tie per radian between the areas, per unit of system_power_w; in
+        two_area. [pu]
+    remote
+        The other area of two_area; without it that is like the area of the site. [1]
+    rocof_window_s
+        Rolling window of the measured rate of change of frequency, a whole number of ticks, at least one.
+        [s]
+    load_shedding
+        Under-frequency load shedding; stages above nominal frequency trip generation. [1]
     event
         Voltage and frequency events. [1]
     playback
@@ -2955,16 +3288,23 @@ class Grid(Parameters):
         description="Separation from the grid, islanded operation, black start and return.",
         json_schema_extra={"unit": "1", "type": "model"},
     )
-    frequency_model: Literal["fixed", "swing"] = Field(
+    frequency_model: Literal["fixed", "swing", "sfr", "reheat", "two_area"] = Field(
         default="swing",
-        description="Constant frequency, or swing equation with a first-order governor.",
+        description=(
+            "Constant frequency; swing equation with a first-order governor; system frequency response (SFR)"
+            " of a reheat plant; governor, steam chest and reheater; two areas with governor and reheater "
+            "each."
+        ),
         json_schema_extra={"unit": "1", "type": "choice"},
     )
     system_power_w: Finite = Field(
         default=20000000000.0,
         ge=1.0,
         le=10000000000000.0,
-        description="Base of the swing equation: rating of the synchronous area seen by the site.",
+        description=(
+            "Base of the frequency model: rating of the synchronous area seen by the site, of both areas "
+            "together with two_area."
+        ),
         json_schema_extra={"unit": "W"},
     )
     reference_power_w: Finite = Field(
@@ -3001,8 +3341,84 @@ class Grid(Parameters):
         default=0.3,
         ge=0.001,
         le=3200000000.0,
-        description="Governor time constant T_g.",
+        description="Governor time constant T_g; not in sfr.",
         json_schema_extra={"unit": "s", "source": "Ko et al., arXiv:2512.08076, Table I"},
+    )
+    chest_time_constant_s: Finite = Field(
+        default=0.3,
+        ge=0.001,
+        le=3200000000.0,
+        description="Steam chest and inlet time constant T_CH; in reheat.",
+        json_schema_extra={
+            "unit": "s",
+            "source": "typical value of a reheat turbine, Kundur 1994, section 11.1",
+        },
+    )
+    reheat_time_constant_s: Finite = Field(
+        default=8.0,
+        ge=0.001,
+        le=3200000000.0,
+        description="Reheat time constant T_RH; in sfr, reheat and two_area.",
+        json_schema_extra={"unit": "s", "source": "Anderson and Mirheydar 1990"},
+    )
+    high_pressure_fraction: Finite = Field(
+        default=0.3,
+        ge=0.0,
+        le=1.0,
+        description=(
+            "Share F_H of the power that is developed before the reheater; in sfr, reheat and two_area."
+        ),
+        json_schema_extra={"unit": "1", "source": "Anderson and Mirheydar 1990"},
+    )
+    power_gain: Finite = Field(
+        default=0.95,
+        ge=0.01,
+        le=2.0,
+        description="Mechanical power gain factor K_m; in sfr.",
+        json_schema_extra={"unit": "1", "source": "Anderson and Mirheydar 1990"},
+    )
+    area_share: Finite = Field(
+        default=0.5,
+        ge=0.01,
+        le=0.99,
+        description="Share of system_power_w in the area of the site; in two_area.",
+        json_schema_extra={"unit": "1", "source": "Kundur 1994, example 12.6: two of four equal machines"},
+    )
+    synchronising_pu: Finite = Field(
+        default=0.1,
+        ge=1e-06,
+        le=1000.0,
+        description=(
+            "Synchronising power of the tie per radian between the areas, per unit of system_power_w; in "
+            "two_area."
+        ),
+        json_schema_extra={
+            "unit": "pu",
+            "source": "fitted to the inter-area mode of 0.545 Hz, Kundur 1994, example 12.6",
+        },
+    )
+    remote: RemoteArea | None = Field(
+        default=None,
+        description="The other area of two_area; without it that is like the area of the site.",
+        json_schema_extra={"unit": "1", "type": "model"},
+    )
+    rocof_window_s: Finite = Field(
+        default=0.5,
+        ge=0.0001,
+        le=10.0,
+        description=(
+            "Rolling window of the measured rate of change of frequency, a whole number of ticks, at least "
+            "one."
+        ),
+        json_schema_extra={
+            "unit": "s",
+            "source": "ENTSO-E guidance document on RoCoF withstand capability, 2018: 500 ms",
+        },
+    )
+    load_shedding: tuple[SheddingStage, ...] = Field(
+        default=(),
+        description="Under-frequency load shedding; stages above nominal frequency trip generation.",
+        json_schema_extra={"unit": "1", "type": "models"},
     )
     event: tuple[GridEvent, ...] = Field(
         default=(),
@@ -3499,6 +3915,7 @@ MODELS: dict[str, type[Parameters]] = {
     "Battery": Battery,
     "Container": Container,
     "Supercapacitor": Supercapacitor,
+    "Support": Support,
     "Ageing": Ageing,
     "Generation": Generation,
     "Control": Control,
@@ -3508,6 +3925,8 @@ MODELS: dict[str, type[Parameters]] = {
     "CapacitorBank": CapacitorBank,
     "Island": Island,
     "GridPlayback": GridPlayback,
+    "RemoteArea": RemoteArea,
+    "SheddingStage": SheddingStage,
     "Record": Record,
     "Compliance": Compliance,
     "Rule": Rule,

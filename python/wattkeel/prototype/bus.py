@@ -28,10 +28,13 @@ from wattkeel.prototype.event_log import (
     BLACKOUT,
     CAPACITOR_SWITCH,
     CELLS_OUTSIDE,
+    FAST_RESPONSE,
+    GENERATION_TRIP,
     GRID_EVENT,
     GRID_PLAYBACK,
     ISLAND,
     LOAD_PICKUP,
+    LOAD_SHED,
     NODE_OVERLOAD,
     STORAGE_LIMITED,
     TAP_CHANGE,
@@ -48,6 +51,7 @@ from wattkeel.prototype.forming import (
     forming_step,
     turned,
 )
+from wattkeel.prototype.frequency import TRIPS, frequency_window, load_shedding
 from wattkeel.prototype.grid import grid_events, grid_step
 from wattkeel.prototype.island import (
     CONNECTED,
@@ -82,6 +86,7 @@ from wattkeel.prototype.network import (
 from wattkeel.prototype.numeric import snap
 from wattkeel.prototype.playback import playback_step
 from wattkeel.prototype.supercapacitor import supercapacitor_step
+from wattkeel.prototype.support import support_step
 from wattkeel.prototype.workload import trace_mean
 
 
@@ -201,7 +206,60 @@ def store_step(v, k, tick, signal, at, u, wanted):
     signal[b + 9] = stored
     signal[b + 10] = warmth
     signal[b + 11] = auxiliary
+    signal[b + 12] = s.support_w
     return power - auxiliary, converter_settle(p, s, power)
+
+
+@kernel
+def unit_support(v, k, tick, u):
+    """Grid support of unit ``u``, by frequency and voltage of the site bus of the tick before.
+
+    None in the first tick and in the dark, nor in the tick in which the bus is lit.
+    """
+    p = v.support[u]
+    grid = v.grid_state[0]
+    if p.active == 0 or grid.started == 0:
+        return
+    s = v.converter_state[u]
+    island = v.island_state[0]
+    if island.mode == DARK or island.frequency_hz <= 0.0:
+        s.support_w = 0.0
+        s.support_var = 0.0
+        return
+    jump_rad = grid.phase_jump_rad if island.mode == CONNECTED else 0.0
+    s.support_w, s.support_var, change = support_step(
+        p, v.support_state[u], island.frequency_hz, jump_rad, grid.bus_voltage_pu
+    )
+    if change != 0:
+        threshold_hz = p.nominal_hz * (1.0 + p.response_pu)
+        log_event(k, tick, FAST_RESPONSE, u, 1 if change > 0 else 0, island.frequency_hz, threshold_hz)
+
+
+@kernel
+def shedding_step(v, k, tick):
+    """Load shedding at the end of a tick, by the frequency of the grid, with its events."""
+    grid = v.grid[0]
+    state = v.grid_state[0]
+    if load_shedding(grid, state, v.shedding, v.shedding_state) == 0:
+        return
+    for j in range(grid.shedding_stages):
+        if v.shedding_state[j].tripped == TRIPS:
+            kind = LOAD_SHED if v.shedding[j].direction > 0.0 else GENERATION_TRIP
+            log_event(k, tick, kind, j, 1, state.frequency_hz, v.shedding[j].threshold_hz)
+
+
+@kernel
+def frequency_end(v, k, tick, signal, tripped_w):
+    """End of a tick of the frequency: RoCoF over the window, load shedding, and their signals."""
+    grid = v.grid[0]
+    state = v.grid_state[0]
+    frequency_window(grid, state, v.frequency_ring)
+    signal[16] = state.rocof_window_hz_per_s
+    signal[17] = grid.nominal_frequency_hz * (1.0 + state.remote_frequency_pu) + state.event_frequency_hz
+    signal[18] = state.shed_pu * grid.system_power_w
+    signal[19] = tripped_w
+    if grid.shedding_stages > 0:
+        shedding_step(v, k, tick)
 
 
 @kernel
@@ -213,6 +271,7 @@ def following_step(v, k, tick, signal, at):
     for u in range(v.converter.shape[0]):
         if v.forming[u].present == 1:
             continue
+        unit_support(v, k, tick, u)
         wanted = converter_response(
             v.converter[u], v.converter_state[u], v.converter_ring, grid.bus_voltage_pu
         )
@@ -486,7 +545,9 @@ def bus_step(v, k, tick, signal):
     if tick >= v.grid_state[0].next_change_tick:
         events_step(v, k, tick)
     play_back(v, k, tick)
-    it_w, load_w = facility_step(v, k, tick, signal)
+    it_w, asked_w = facility_step(v, k, tick, signal)
+    tripped_w = v.grid_state[0].shed_share * asked_w
+    load_w = asked_w - tripped_w
     at = SITE_SIGNALS + RACK_SIGNALS * v.rack.shape[0] + NODE_SIGNALS * v.node.shape[0]
     generation_w = generation_step(v, tick, signal, at)
     at += GENERATION_SIGNALS * v.generation.shape[0]
@@ -514,6 +575,7 @@ def bus_step(v, k, tick, signal):
     poi_step(
         v, k, tick, signal, load_w, connected_w, generation_w, storage_w, load_var, given_var, bus_pu
     )  # fmt: skip
-    signal[8] = load_w
+    frequency_end(v, k, tick, signal, tripped_w)
+    signal[8] = asked_w
     signal[9] = it_w
     signal[10] = cs.target_w

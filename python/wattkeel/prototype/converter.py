@@ -22,16 +22,16 @@ BUDGET_SLACK = 1e-12
 
 @kernel
 def converter_asked(p, s):
-    """AC power that is asked for, from the control or from outside, within the converter's largest."""
+    """AC power that is asked for: control or command from outside, and grid support, within the largest."""
     command = s.command_w if s.override_w != s.override_w else s.override_w
-    return clamp(command, -p.most_w, p.most_w)
+    return clamp(command + s.support_w, -p.most_w, p.most_w)
 
 
 @kernel
 def converter_heard(p, s, ring):
     """Commands after the dead time: those of ``delay_tick`` ticks ago, none before the start."""
     s.asked_w = converter_asked(p, s)
-    s.asked_var = clamp(s.reactive_var, -p.most_va, p.most_va)
+    s.asked_var = clamp(s.reactive_var + s.support_var, -p.most_va, p.most_va)
     if p.delay_tick > 0:
         at = p.ring_first + 2 * s.ring_head
         asked_w = ring[at]

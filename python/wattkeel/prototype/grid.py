@@ -1,17 +1,14 @@
-"""Stage `grid`: events, one tick from the source to the site bus, frequency."""
+"""Stage `grid`: events, one tick from the source to the site bus."""
 
 from __future__ import annotations
 
 import math
 
 from wattkeel.prototype._jit import kernel
+from wattkeel.prototype.frequency import frequency_step
 from wattkeel.prototype.network import bus_voltage, load_response, network_load, network_source
-from wattkeel.prototype.numeric import snap
 
 NEVER = 2**62
-# 1.5 * 2^52 quanta of 2^-54 (deviations up to 0.125 pu) and 2^-50 (up to 2 pu): far below any effect.
-FREQUENCY_MAGIC = 1.5 * 2.0**-2
-MECHANICAL_MAGIC = 1.5 * 2.0**2
 
 
 @kernel
@@ -63,20 +60,6 @@ def grid_events(p, s, event, tick):
 
 
 @kernel
-def frequency_step(p, s, power_w):
-    """Swing equation with first-order governor, exact for power held over the tick.
-
-    2H dw/dt = m - dP - D w;  T_g dm/dt = -m - w/R  (arXiv:2512.08076). The area is balanced for
-    ``reference_w``. The states are held on a fine grid, so that they reach zero and no denormals.
-    """
-    load = (power_w - s.reference_w) * p.per_system
-    w = s.frequency_pu
-    m = s.mechanical_pu
-    s.frequency_pu = snap(p.swing_ff * w + p.swing_fm * m + p.swing_fp * load, FREQUENCY_MAGIC)
-    s.mechanical_pu = snap(p.swing_mf * w + p.swing_mm * m + p.swing_mp * load, MECHANICAL_MAGIC)
-
-
-@kernel
 def grid_step(p, s, dt_s, ratio, capacitor_pu, bus_w, load_w, load_var, given_var):
     """One tick from the source to the site bus.
 
@@ -120,7 +103,7 @@ def grid_step(p, s, dt_s, ratio, capacitor_pu, bus_w, load_w, load_var, given_va
         s.started = 1
         s.reference_w = served if p.reference_core_w != p.reference_core_w else p.reference_core_w
     rocof = 0.0
-    if p.frequency_model == 1:
+    if p.states > 0:
         before = s.frequency_pu
         frequency_step(p, s, served)
         rocof = (s.frequency_pu - before) * p.nominal_frequency_hz / dt_s

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 # Columns of the signal vector; python/wattkeel/signals.py gives them their names, in this order.
-SITE_SIGNALS = 16
+SITE_SIGNALS = 20
 RACK_SIGNALS = 11
 NODE_SIGNALS = 2
 GENERATION_SIGNALS = 1
-STORAGE_SIGNALS = 12
+STORAGE_SIGNALS = 13
 
 # Entries of `clock`.
 TICK, BUCKET_FILL = range(2)

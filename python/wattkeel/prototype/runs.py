@@ -31,11 +31,13 @@ from wattkeel.prototype.control import control_step, measured_load
 from wattkeel.prototype.converter import converter_dc, converter_response, converter_settle
 from wattkeel.prototype.cooling import cooling_step
 from wattkeel.prototype.distribution import distribution_step
+from wattkeel.prototype.frequency import frequency_window, load_shedding
 from wattkeel.prototype.gpu import gpu_power
 from wattkeel.prototype.grid import grid_events, grid_step
 from wattkeel.prototype.network import capacitor_step, tap_step
 from wattkeel.prototype.rack import rack_load, rack_psu, rack_store
 from wattkeel.prototype.supercapacitor import supercapacitor_step
+from wattkeel.prototype.support import support_step
 from wattkeel.prototype.transformer import transformer_step
 from wattkeel.prototype.workload import job_step, workload_demand, workload_offset
 
@@ -212,19 +214,29 @@ def control_run(ticks, p, s, ring, load_w, slow_soc, fast_soc, target_w, slow_w,
 
 @kernel
 def grid_run(
-    ticks, p, s, tap, tap_state, bank, bank_state, event, dt_s, load_w, load_var,
+    ticks, p, s, tap, tap_state, bank, bank_state, event, stage, stage_state, ring, dt_s, load_w, load_var,
     power_w, reactive_var, voltage_pu, bus_voltage_pu, frequency_hz, rocof_hz_per_s, unserved_w, loss_w,
-    response_w, nose_loading_pu, tap_position, bank_steps,
+    response_w, nose_loading_pu, rocof_window_hz_per_s, remote_frequency_hz, shed_w, site_shed_w,
+    tap_position, bank_steps,
 ):  # fmt: skip
-    """The way from the source to the site bus for a given load of the bus."""
+    """The way from the source to the site bus for a given load of the bus, frequency and load shedding."""
     for t in range(ticks):
         s.phase_jump_rad = 0.0
         if t >= s.next_change_tick:
             grid_events(p, s, event, t)
         capacitor_pu = bank.step_pu * bank_state.in_use
+        tripped = s.shed_share * load_w[t]
+        left = load_w[t] - tripped
+        var = load_var[t] - s.shed_share * load_var[t]
         power_w[t], reactive_var[t], loss_w[t], unserved_w[t], rocof_hz_per_s[t], _ = grid_step(
-            p, s, dt_s, tap_state.ratio, capacitor_pu, load_w[t], load_w[t], load_var[t], 0.0
+            p, s, dt_s, tap_state.ratio, capacitor_pu, left, left, var, 0.0
         )
+        frequency_window(p, s, ring)
+        rocof_window_hz_per_s[t] = s.rocof_window_hz_per_s
+        remote_frequency_hz[t] = p.nominal_frequency_hz * (1.0 + s.remote_frequency_pu) + s.event_frequency_hz
+        shed_w[t] = s.shed_pu * p.system_power_w
+        site_shed_w[t] = tripped
+        load_shedding(p, s, stage, stage_state)
         tap_position[t] = tap_state.position
         bank_steps[t] = bank_state.in_use
         tap_step(tap, tap_state, s.bus_voltage_pu)
@@ -234,6 +246,15 @@ def grid_run(
         frequency_hz[t] = s.frequency_hz
         response_w[t] = s.response_w
         nose_loading_pu[t] = s.nose_loading_pu
+
+
+@kernel
+def support_run(ticks, p, s, frequency_hz, phase_jump_rad, voltage_pu, power_w, reactive_var, change):
+    """Grid support of a unit for given frequency, jumps of phase, and voltage."""
+    for t in range(ticks):
+        power_w[t], reactive_var[t], change[t] = support_step(
+            p, s, frequency_hz[t], phase_jump_rad[t], voltage_pu[t]
+        )
 
 
 @kernel
