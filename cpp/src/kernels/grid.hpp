@@ -81,7 +81,7 @@ static inline PoiFlow grid_step(const GridParams& p, GridState& s, double dt_s, 
     const double carried = bus.share * (bus_w + response);
     const double loss = bus.share * p.transformer_loss_0_w + z.way_resistance_pu * flow * p.base_va;
     const double served = carried + loss;
-    const Index collapsed = bus.share < 1.0 ? 1 : 0;
+    const Index collapsed = bus.share < 1.0 && bus.share > 0.0 ? 1 : 0;
     const Index change = collapsed - s.collapsed;
     s.collapsed = collapsed;
     s.voltage_pu = poi;

@@ -92,7 +92,7 @@ def grid_step(p, s, dt_s, ratio, capacitor_pu, bus_w, load_w, load_var, given_va
     carried = share * (bus_w + response)
     loss = share * p.transformer_loss_0_w + way_r * flow * p.base_va
     served = carried + loss
-    collapsed = 1 if share < 1.0 else 0
+    collapsed = 1 if share < 1.0 and share > 0.0 else 0  # a dead source is no collapse
     change = collapsed - s.collapsed
     s.collapsed = collapsed
     s.voltage_pu = poi

@@ -80,10 +80,12 @@ def build_panels(result: ResultLike) -> list[Panel]:
     power = [(read(f"storage.{unit}.power_w"), unit, 2 + i) for i, unit in enumerate(shown)]
     charge = [(read(f"storage.{unit}.soc"), unit, 2 + i) for i, unit in enumerate(shown)]
     site = [(read("site.load_power_w"), "Site load", 1), (read("poi.power_w"), "Grid import (POI)", 0)]
+    voltage = [(read("poi.voltage_pu"), "POI", 0), (read("site.voltage_pu"), "Site bus", 1)]
+    frequency = [(read("poi.frequency_hz"), "POI", 0), (read("site.frequency_hz"), "Site bus", 1)]
     panels = [
         _panel("power", "Active power", "W", 250, site, 0.02),
-        _panel("voltage", "POI voltage", "pu", 140, [(read("poi.voltage_pu"), "POI voltage", 0)], 0.004),
-        _panel("frequency", "Frequency", "Hz", 140, [(read("poi.frequency_hz"), "Frequency", 0)], 0.01),
+        _panel("voltage", "Voltage", "pu", 140, voltage, 0.004),
+        _panel("frequency", "Frequency", "Hz", 140, frequency, 0.01),
         _panel("storage", "Storage power (+ delivers)", "W", 170, power, 0.02, note),
         _panel("soc", "State of charge", "%", 140, charge, 0.5, note),
     ]

@@ -24,6 +24,7 @@ LABELS = {
     "poi.import": "Grid",
     "generation": "On-site generation",
     "storage.cells": "Storage cells",
+    "site.voltage_response": "Load by voltage",
     "gpu.work": "GPU work",
     "gpu.floor": "GPU idle and floor",
     "gpu.overshoot": "GPU overshoot",
