@@ -121,13 +121,43 @@ def racks(draw: st.DrawFn, tick_s: float, names: dict[str, list[str]]) -> dict[s
 
 
 @st.composite
-def nodes(draw: st.DrawFn, above: list[str]) -> dict[str, Any]:
+def rides(draw: st.DrawFn, tick_s: float) -> dict[str, Any]:
+    """Ride-through with thresholds that a random grid meets, in times of a few ticks."""
+    share = st.sampled_from([0.0, 0.3, 1.0])
     out = {
+        "voltage_filter_s": draw(maybe(between(0.5, 5.0))) * tick_s,
+        "output_filter_s": draw(maybe(between(0.5, 5.0))) * tick_s,
+        "active_exponent": draw(st.integers(0, 2)),
+        "active_washout": draw(maybe(between(-1.0, 1.0))),
+        "frequency_droop": draw(maybe(between(0.0, 5.0))),
+        "cease_voltage_pu": draw(between(0.3, 0.95)),
+        "cease_delay_s": draw(maybe(between(0.5, 5.0))) * tick_s,
+        "cease_share": draw(share),
+        "reconnect_voltage_pu": 0.95,
+        "reconnect_delay_s": draw(maybe(between(0.5, 20.0))) * tick_s,
+        "reconnect_ramp_s": draw(maybe(between(0.5, 50.0))) * tick_s,
+        "reconnect_share": draw(share),
+        "ceased_load": draw(st.sampled_from(["backup", "lost"])),
+        "sag_count": draw(st.integers(0, 3)),
+        "sag_return_s": draw(st.sampled_from([10.0 * tick_s, 1e9])),
+    }
+    if out["ceased_load"] == "backup":
+        out["backup_energy_j"] = draw(st.sampled_from([0.0, 1e3, 1e16]))
+    return out
+
+
+@st.composite
+def nodes(draw: st.DrawFn, above: list[str], tick_s: float, ride: bool) -> dict[str, Any]:
+    forms = ["none", "none", "chain", "chain_reduced", "chain_second_order"]
+    out: dict[str, Any] = {
         "kind": draw(st.sampled_from(["pdu", "ups", "transformer", "busway"])),
         "rated_power_w": draw(between(1e4, 1e7)),
         "count": draw(st.integers(1, 5)),
         "feeds_from": draw(st.sampled_from(["site", *above])),
+        "dynamics": draw(st.sampled_from(forms)),
     }
+    if ride:
+        out |= {"ride_through": "perc1", "perc1": draw(rides(tick_s))}
     if draw(st.booleans()):
         return out | {"load_pu": [0.25, 0.5, 1.0], "efficiency": [0.93, 0.96, 0.95]}
     return out | {
@@ -354,6 +384,7 @@ def site_tables(draw: st.DrawFn) -> dict[str, Any]:
         "distribution": [f"n{i}" for i in range(draw(st.integers(0, 4)))],
     }
     order = names["distribution"]
+    ride = draw(st.integers(-1, max(-1, len(order) - 1)))  # of one node, since two on a path are refused
     return {
         "title": "random",
         "schema_version": 1,
@@ -365,7 +396,7 @@ def site_tables(draw: st.DrawFn) -> dict[str, Any]:
         "workload": {name: draw(jobs(tick_s, ticks)) for name in names["workload"]},
         "gpu": {name: draw(gpus(tick_s)) for name in names["gpu"]},
         "rack": {f"r{i}": draw(racks(tick_s, names)) for i in range(draw(st.integers(1, 3)))},
-        "distribution": {name: draw(nodes(order[:i])) for i, name in enumerate(order)},
+        "distribution": {name: draw(nodes(order[:i], tick_s, i == ride)) for i, name in enumerate(order)},
         "cooling": {"fixed_w": 1e4, "proportional": 0.05, "lagged": 0.1, "time_constant_s": 30.0 * tick_s},
         "storage": {f"s{i}": draw(storage_units(tick_s)) for i in range(draw(st.integers(0, 2)))},
         "generation": draw(

@@ -32,6 +32,10 @@ SiteView site_view(const py::object& plant) {
     WATTKEEL_TAKE(rack);
     WATTKEEL_TAKE(node);
     WATTKEEL_TAKE(node_state);
+    WATTKEEL_TAKE(ride);
+    WATTKEEL_TAKE(ride_state);
+    WATTKEEL_TAKE(chain);
+    WATTKEEL_TAKE(chain_state);
     WATTKEEL_TAKE(cooling);
     WATTKEEL_TAKE(cooling_state);
     WATTKEEL_TAKE(generation);

@@ -32,6 +32,14 @@ template <class T> struct Argument<T&> {
     }
 };
 
+// A counted run of structs.
+template <class T> struct Argument<Rows<T>> {
+    using Python = py::object;
+    static Rows<T> pass(const py::object& object, const std::string& what) {
+        return rows<T>(object, what);
+    }
+};
+
 // The cell matrix: rows by columns.
 template <> struct Argument<CellRows> {
     using Python = py::object;
@@ -109,6 +117,8 @@ py::dict kernel_functions(const std::string& isa) {
     WATTKEEL_ADD(rack_load);
     WATTKEEL_ADD(rack_store);
     WATTKEEL_ADD(rack_psu);
+    WATTKEEL_ADD(chain_step);
+    WATTKEEL_ADD(perc1_step);
     WATTKEEL_ADD(distribution_step);
     WATTKEEL_ADD(cooling_step);
     WATTKEEL_ADD(converter_capability);

@@ -32,6 +32,10 @@ struct Site {
     std::vector<wattkeel::RackParams> rack{1};
     std::vector<wattkeel::NodeParams> node{1};
     std::vector<wattkeel::NodeState> node_state{1};
+    std::vector<wattkeel::RideParams> ride;
+    std::vector<wattkeel::RideState> ride_state;
+    std::vector<wattkeel::ChainParams> chain;
+    std::vector<wattkeel::ChainState> chain_state;
     std::vector<wattkeel::CoolingParams> cooling{1};
     std::vector<wattkeel::CoolingState> cooling_state{1};
     std::vector<wattkeel::GenerationParams> generation;
@@ -120,7 +124,7 @@ struct Site {
         r.store_average_decay = 0.999;
         r.store_target_j = 2340.0;
         r.store_recovery_per_s = 0.05;
-        node[0].parent_index = -1;
+        node[0].parent_index = node[0].ride_index = node[0].chain_index = -1;
         node[0].rated_w = 45e6;
         node[0].loss_1 = 0.02;
         cooling[0] = {1e5, 0.05, 0.1, 0.9999};
@@ -224,6 +228,10 @@ struct Site {
                 rows<const wattkeel::RackParams>(rack),
                 rows<const wattkeel::NodeParams>(node),
                 rows<wattkeel::NodeState>(node_state),
+                rows<const wattkeel::RideParams>(ride),
+                rows<wattkeel::RideState>(ride_state),
+                rows<const wattkeel::ChainParams>(chain),
+                rows<wattkeel::ChainState>(chain_state),
                 rows<const wattkeel::CoolingParams>(cooling),
                 rows<wattkeel::CoolingState>(cooling_state),
                 rows<const wattkeel::GenerationParams>(generation),

@@ -12,7 +12,7 @@ import numpy as np
 
 from wattkeel import battery_lowering, conversion, lowering, support
 from wattkeel._generated import dtypes
-from wattkeel._generated.models import Battery, Container, Converter, Rack, Workload
+from wattkeel._generated.models import Battery, Container, Converter, Perc1, Rack, Workload
 from wattkeel.loading import is_bypassed, peak_gpu_w, peak_load_w, rated_power_w
 from wattkeel.units import format_quantity
 
@@ -54,6 +54,7 @@ def cautions(scenario: Scenario) -> list[str]:
         *_traces(scenario),
         *_ticks(scenario),
         *_psus(scenario),
+        *_distribution(scenario),
         *_storage(scenario),
         *_support(scenario),
         *_control(scenario),
@@ -133,6 +134,29 @@ def _psus(scenario: Scenario) -> Iterator[str]:
 
 def _rack_peak_w(scenario: Scenario, rack: Rack) -> float:
     return lowering.rack_load_w(rack, scenario.model.gpu[rack.gpu], peak_gpu_w(scenario, rack))
+
+
+def _distribution(scenario: Scenario) -> Iterator[str]:
+    """Two chains in a row, and ride-through at ticks that its filter does not resolve."""
+    nodes, tick_s = scenario.model.distribution, scenario.model.simulation.tick_s
+    for name, node in nodes.items():
+        above = node.feeds_from
+        while node.dynamics != "none" and above in nodes:
+            if nodes[above].dynamics != "none":
+                yield (
+                    f"distribution.{name}.dynamics: {above} upstream has dynamics too, and the published chain "
+                    "reaches from the grid to the chips; keep one of them"
+                )
+                break
+            above = nodes[above].feeds_from
+        if node.ride_through == "none":
+            continue
+        filter_s = (node.perc1 or Perc1()).voltage_filter_s
+        if 0.0 < filter_s < tick_s * (1.0 - _ROUNDING):
+            yield (
+                f"distribution.{name}.perc1.voltage_filter: {format_quantity(filter_s, 's')} lies within one tick of "
+                f"{format_quantity(tick_s, 's')}; shorten the tick to see which sags make the load cease"
+            )
 
 
 def _storage(scenario: Scenario) -> Iterator[str]:

@@ -25,6 +25,7 @@ from wattkeel._generated.models import (
 )
 from wattkeel.cell_checks import battery_findings, supercapacitor_findings
 from wattkeel.errors import Fault, ScenarioError
+from wattkeel.facility_checks import node_findings, tree_findings
 from wattkeel.grid_checks import shedding_findings, support_findings
 from wattkeel.normalise import SECTIONS, Tree, near
 from wattkeel.playback_checks import playback_findings, playback_warnings
@@ -250,6 +251,8 @@ class Judge:
 
     def _distribution_tree(self) -> None:
         nodes = self.model.distribution
+        for finding in tree_findings(nodes):
+            self.fault(*finding)
         told: set[str] = set()
         for start in nodes:
             path = [start]
@@ -340,6 +343,8 @@ class Judge:
             self.fault([f"{place}.psu_load_pu", form], list(rack.psu_load_pu), message, remedy)
 
     def _node(self, place: str, node: Distribution) -> None:
+        for finding in node_findings(place, node):
+            self.fault(*finding)
         if not (node.load_pu or node.efficiency):
             return
         self._loss_table(place, ("load_pu", "efficiency"), node.load_pu, node.efficiency, False)

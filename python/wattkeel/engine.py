@@ -19,7 +19,7 @@ from wattkeel.loading import is_bypassed
 from wattkeel.plant import SCRATCH_MEMBERS, STATE_MEMBERS, Plant, build_chunk, build_plant
 from wattkeel.record import envelope_periods_tick, expand
 from wattkeel.scenario import expect_scenario
-from wattkeel.signals import site_signals
+from wattkeel.signals import distribution_order, site_signals
 from wattkeel.stage_inputs import known_engine, whole
 
 if TYPE_CHECKING:
@@ -248,7 +248,8 @@ class Engine:
         ----------
         name
             ``gpu.<rack>.cap_w`` (W per GPU), ``storage.<unit>.power_w`` (W, positive delivers; NaN gives it
-            back to the control) or ``storage.<unit>.reactive_power_var`` (var delivered).
+            back to the control), ``storage.<unit>.reactive_power_var`` (var delivered) or
+            ``distribution.<node>.reconnect`` (1: load that a counter of sags has transferred returns).
         value
             The command.
 
@@ -260,6 +261,10 @@ class Engine:
         value = float(value)
         stage, _, rest = name.partition(".")
         unit, _, quantity = rest.rpartition(".")
+        nodes = self.scenario.model.distribution
+        rides = [
+            node for node in distribution_order(self.scenario.model) if nodes[node].ride_through != "none"
+        ]
         racks, units = list(self.scenario.model.rack), list(self.scenario.model.storage)
         if (stage, quantity) == ("gpu", "cap_w") and unit in racks:
             if not value > 0.0:
@@ -282,9 +287,14 @@ class Engine:
                     [Fault(name, value, f"beyond the converter's {limit:g} VA", "ask for less")]
                 )
             self.plant.converter_state[u].reactive_var = value
+        elif (stage, quantity) == ("distribution", "reconnect") and unit in rides:
+            if value != 1.0:
+                raise ScenarioError([Fault(name, value, "is a command without a size", "give 1")])
+            self.plant.ride_state[rides.index(unit)].reconnect = 1
         else:
             known = [f"gpu.{r}.cap_w" for r in racks]
             known += [f"storage.{u}.{q}" for u in units for q in ("power_w", "reactive_power_var")]
+            known += [f"distribution.{r}.reconnect" for r in rides]
             raise ScenarioError([Fault(name, value, "no such command", "one of: " + ", ".join(known))])
 
     def snapshot(self) -> Snapshot:

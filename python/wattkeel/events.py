@@ -61,6 +61,14 @@ KINDS: dict[int, EventKind] = {
         EventKind(10, "load_shed", "shedding", "Hz", False, "a stage of under-frequency load shedding trips"),
         EventKind(11, "generation_trip", "shedding", "Hz", False, "generation trips at over-frequency"),
         EventKind(12, "fast_response", "storage", "Hz", True, "fast frequency response is on"),
+        EventKind(
+            20, "load_ceased", "distribution", "pu", True, "the load ceased: voltage too low for too long"
+        ),
+        EventKind(21, "load_returning", "distribution", "pu", True, "the voltage is back: the load returns"),
+        EventKind(
+            22, "load_transferred", "distribution", "pu", True, "too many sags: the load is transferred"
+        ),
+        EventKind(23, "backup_empty", "distribution", "W", True, "the backup is spent: load is lost"),
     )
 }
 """Kinds by code. The codes are the core's."""

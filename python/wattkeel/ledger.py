@@ -48,6 +48,7 @@ ROWS: tuple[Row, ...] = (
     Row("poi.import", "source", (("poi.power_w", 1.0),)),
     Row("generation.*", "source", (("generation.*.power_w", 1.0),)),
     Row("storage.*.cells", "source", (("storage.*.cell_power_w", 1.0),)),
+    Row("distribution.*.backup", "source", (("distribution.*.backup_power_w", 1.0),)),
     Row(
         WORK,
         "load",
@@ -64,12 +65,15 @@ ROWS: tuple[Row, ...] = (
     Row("poi.unserved", "load", (("poi.unserved_power_w", -1.0),)),
     Row("poi.curtailed", "load", (("poi.curtailed_power_w", 1.0),)),
     Row("site.shed", "load", (("site.shed_power_w", -1.0),)),
+    Row("distribution.*.lost", "load", (("distribution.*.lost_power_w", -1.0),)),
     Row("rack.*.psu_loss", "loss", (("rack.*.psu_loss_w", 1.0),)),
     Row("rack.*.store_loss", "loss", (("rack.*.store_loss_w", 1.0),)),
     Row("distribution.*.loss", "loss", (("distribution.*.loss_w", 1.0),)),
+    Row("distribution.*.backup_loss", "loss", (("distribution.*.backup_loss_w", 1.0),)),
     Row("storage.*.converter_loss", "loss", (("storage.*.converter_loss_w", 1.0),)),
     Row("storage.*.cell_loss", "loss", (("storage.*.cell_loss_w", 1.0),)),
     Row("poi.transformer_loss", "loss", (("poi.transformer_loss_w", 1.0),)),
+    Row("distribution.*.stored", "stored", (("distribution.*.stored_power_w", 1.0),)),
     Row("storage.*.polarisation", "stored", (("storage.*.polarisation_power_w", 1.0),)),
     # What came in less what went out, in exact quanta; the energy itself is recorded more coarsely.
     Row("rack.*.store_energy", "stored", (("rack.*.store_power_w", -1.0), ("rack.*.store_loss_w", -1.0))),

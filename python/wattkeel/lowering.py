@@ -57,6 +57,11 @@ def reciprocal(value: float) -> float:
     return 1.0 / value if value != 0.0 else 0.0
 
 
+def reactive_per_watt(power_factor: float) -> float:
+    """Q/P of a load at a power factor."""
+    return math.sqrt(1.0 - power_factor**2) / power_factor
+
+
 def fill(record: Any, parameters: models.Parameters) -> None:
     """Copy the input rows that a core struct shares with its parameter model."""
     model = type(parameters)
@@ -199,6 +204,7 @@ def node_law(node: models.Distribution) -> dict[str, Any]:
 def lower_node(record: Any, node: models.Distribution, parent: int) -> None:
     """Losses of all units of a node together; they share their load evenly."""
     record.parent_index = parent
+    record.ride_index = record.chain_index = -1
     record.rated_w = node.rated_power_w * node.count
     for name, value in node_law(node).items():
         record[name] = value
@@ -334,7 +340,7 @@ def lower_network(record: Any, grid: models.Grid, rated_w: float) -> None:
     reactance = math.sqrt(max(0.0, size**2 - resistance**2))
     record.transformer_reactance_pu = reactance * rated_w / transformer_va
     record.transformer_loss_0_w = grid.transformer_no_load_loss * transformer_va
-    record.reactive_per_watt = math.sqrt(1.0 - grid.power_factor**2) / grid.power_factor
+    record.reactive_per_watt = reactive_per_watt(grid.power_factor)
 
 
 def lower_grid(record: Any, grid: models.Grid, rated_w: float, reference_w: float, tick_s: float) -> None:

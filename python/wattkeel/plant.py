@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from wattkeel import (
     battery_lowering,
+    facility_lowering,
     frequency,
     loading,
     lowering,
@@ -46,6 +47,10 @@ class Plant(NamedTuple):
     rack: Records
     node: Records
     node_state: Records
+    ride: Records
+    ride_state: Records
+    chain: Records
+    chain_state: Records
     cooling: Records
     cooling_state: Records
     generation: Records
@@ -106,7 +111,7 @@ class Plant(NamedTuple):
 
 # What changes while a site is stepped: a snapshot is a copy of these.
 STATE_MEMBERS = (
-    "job_state", "gpu_state", "node_state", "cooling_state", "generation_state", "converter_state",
+    "job_state", "gpu_state", "node_state", "ride_state", "chain_state", "cooling_state", "generation_state", "converter_state",
     "converter_ring", "battery_state", "cell", "supercapacitor_state", "support_state", "control_state",
     "grid_state", "shedding_state", "frequency_ring", "tap_changer_state", "capacitor_bank_state",
     "island_state", "forming_state", "clock", "lane", "level", "ring", "unit_soc", "signal", "meter",
@@ -243,13 +248,14 @@ def _lower_racks(scenario: Scenario) -> dict[str, Any]:
 
 def _lower_nodes(model: models.ScenarioModel) -> dict[str, Any]:
     order = distribution_order(model)
-    node = records(dtypes.NodeParams, len(order))
-    for i, name in enumerate(order):
-        parent = model.distribution[name].feeds_from
-        lowering.lower_node(node[i], model.distribution[name], order.index(parent) if parent in order else -1)
+    nodes = {name: model.distribution[name] for name in order}
+    ratio = lowering.reactive_per_watt(model.grid.power_factor)
+    tree = facility_lowering.lower_tree(nodes, ratio, model.simulation.tick_s)
     return {
-        "node": node,
+        **tree._asdict(),
         "node_state": records(dtypes.NodeState, len(order)),
+        "ride_state": records(dtypes.RideState, len(tree.ride)),
+        "chain_state": records(dtypes.ChainState, len(tree.chain)),
         "node_load": np.zeros(len(order)),
         "node_input": np.zeros(len(order)),
         "node_loss": np.zeros(len(order)),

@@ -56,6 +56,16 @@ _NODE = (
     ("distribution.{}.power_w", "W", "Power that the node draws from upstream"),
     ("distribution.{}.loss_w", "W", "Loss of the node"),
 )
+_CHAIN = (("distribution.{}.stored_power_w", "W", "Power that goes into the node's power electronics"),)
+_RIDE = (
+    ("distribution.{}.ceased_power_w", "W", "Load that the node does not draw from upstream"),
+    ("distribution.{}.lost_power_w", "W", "Part of it that nothing carries; below 0 drawn beyond demand"),
+    ("distribution.{}.backup_power_w", "W", "Power that leaves the node's backup, below 0 in recharge"),
+    ("distribution.{}.backup_loss_w", "W", "Loss of recharging the backup"),
+    ("distribution.{}.backup_spent_j", "J", "Energy taken from the backup and not yet returned"),
+    ("distribution.{}.reactive_power_var", "var", "Reactive power of the load behind the node"),
+    ("distribution.{}.connected", "1", "Share of the load that is connected, end of the tick"),
+)
 _GENERATION = (("generation.{}.power_w", "W", "Power delivered to the site bus"),)
 _STORAGE = (
     ("storage.{}.command_w", "W", "Command, positive delivers"),
@@ -72,6 +82,8 @@ _STORAGE = (
     ("storage.{}.auxiliary_power_w", "W", "Power of the container's climate and auxiliaries"),
     ("storage.{}.support_power_w", "W", "Part of the command that supports the grid's frequency"),
 )
+
+RIDE_SIGNALS = len(_RIDE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +115,8 @@ def site_signals(model: ScenarioModel) -> list[Signal]:
     for names, block in (
         (list(model.rack), _RACK),
         (distribution_order(model), _NODE),
+        ([n for n in distribution_order(model) if model.distribution[n].dynamics != "none"], _CHAIN),
+        ([n for n in distribution_order(model) if model.distribution[n].ride_through != "none"], _RIDE),
         (list(model.generation), _GENERATION),
         (list(model.storage), _STORAGE),
     ):

@@ -79,13 +79,37 @@ class RackRun:
 
 
 @dataclass(frozen=True, slots=True)
+class RideRun:
+    """What became of the load behind a node with ride-through; shapes (ticks,).
+
+    Load drawn = demand - ``ceased_power_w``; what is ceased is lost or leaves the backup. ``mode``: 0
+    connected, 1 ceased, 2 returning, 3 transferred by the counter of sags.
+    """
+
+    ceased_power_w: Floats
+    lost_power_w: Floats
+    backup_power_w: Floats
+    backup_loss_w: Floats
+    backup_spent_j: Floats
+    reactive_power_var: Floats
+    connected: Floats
+    mode: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
 class DistributionRun:
-    """Input power and loss of every node by name, and power drawn from the site bus; (ticks,), W."""
+    """Input power and loss of every node by name, and power drawn from the site bus; (ticks,), W.
+
+    ``stored_power_w`` goes into the power electronics of nodes with dynamics; ``ride`` is there for nodes with
+    ride-through. power = load - ceased + loss + stored + recharge (of the backup).
+    """
 
     power_w: Mapping[str, Floats]
     loss_w: Mapping[str, Floats]
     bus_power_w: Floats
     overloaded: Mapping[str, NDArray[np.bool_]]
+    stored_power_w: Mapping[str, Floats]
+    ride: Mapping[str, RideRun]
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,12 +310,11 @@ def rack(
 
 
 def distribution(
-    params: Mapping[str, parameters.Distribution],
-    *,
-    load_power_w: Mapping[str, ArrayLike],
-    engine: str = "native",
-) -> DistributionRun:
-    """Losses of a distribution tree.
+    params: Mapping[str, parameters.Distribution], *, load_power_w: Mapping[str, ArrayLike],
+    time_step_s: float | None = None, voltage_pu: ArrayLike | None = None,
+    frequency_pu: ArrayLike | None = None, engine: str = "native",
+) -> DistributionRun:  # fmt: skip
+    """A distribution tree: losses, dynamics of power electronics, ride-through of voltage sags.
 
     Parameters
     ----------
@@ -299,63 +322,26 @@ def distribution(
         Nodes by name; ``feeds_from`` names the node upstream or "site".
     load_power_w
         Load that hangs at a node itself, by name, shapes (ticks,), W.
+    time_step_s
+        Length of a tick, s; needed where a node has ``dynamics`` or ``ride_through``.
+    voltage_pu
+        Voltage of the site bus, shape (ticks,) or one for all, 0 to 2 pu; 1 without it. The first value is
+        taken as that before the first disturbance. In a site it is that of the tick before.
+    frequency_pu
+        Frequency over nominal, shape (ticks,) or one for all, 0.5 to 1.5; 1 without it.
+    engine
+        "native" or "numba".
+
+    Raises
+    ------
+    ScenarioError
+        Also when a chain has no stable operating point.
     """
-    arguments: dict[str, object] = {"params": params, "load_power_w": load_power_w}
-    for place, given in arguments.items():
-        if not isinstance(given, Mapping):
-            message = f"is {stage_inputs.of_type(given)}, not a mapping by the names of nodes"
-            raise ScenarioError([Fault(place, None, message, 'write {"pdu": ...}')])
-    expect(**{f"params.{name}": (node, models.Distribution) for name, node in params.items()})
-    depth = {name: _depth(params, name) for name in params}
-    order = sorted(params, key=lambda name: -depth[name])
-    unknown = [name for name in load_power_w if name not in order]
-    if unknown or not load_power_w:
-        raise ScenarioError([Fault("load_power_w", unknown, "no such node", "nodes: " + ", ".join(order))])
-    loads = {name: series(f"load_power_w.{name}", values) for name, values in load_power_w.items()}
-    ticks = len(next(iter(loads.values())))
-    load_w = np.zeros((ticks, len(order)))
-    for name, values in loads.items():
-        if len(values) != ticks:
-            raise ScenarioError(
-                [Fault(f"load_power_w.{name}", len(values), "lengths differ", f"give {ticks}")]
-            )
-        load_w[:, order.index(name)] = values
-    nodes = records(dtypes.NodeParams, len(order))
-    for i, name in enumerate(order):
-        parent = params[name].feeds_from
-        lowering.lower_node(nodes[i], params[name], order.index(parent) if parent in order else -1)
-    input_w, loss_w = _outputs(2, load_w.shape)
-    bus_w = np.zeros(ticks)
-    changed = np.zeros(load_w.shape, dtype=np.int64)
-    kernel("distribution_run", engine)(
-        ticks,
-        len(order),
-        nodes,
-        records(dtypes.NodeState, len(order)),
-        load_w,
-        input_w,
-        loss_w,
-        bus_w,
-        changed,
-    )
-    overloaded = np.cumsum(changed, axis=0) > 0
-    return DistributionRun(
-        {name: input_w[:, i] for i, name in enumerate(order)},
-        {name: loss_w[:, i] for i, name in enumerate(order)},
-        bus_w,
-        {name: overloaded[:, i] for i, name in enumerate(order)},
-    )
+    from wattkeel import distribution_stage
 
-
-def _depth(params: Mapping[str, parameters.Distribution], name: str) -> int:
-    seen = [name]
-    while params[seen[-1]].feeds_from in params:
-        seen.append(params[seen[-1]].feeds_from)
-        if len(seen) > len(params):
-            raise ScenarioError(
-                [Fault(f"params.{name}.feeds_from", seen[1], "the tree runs in a circle", "cut it")]
-            )
-    return len(seen)
+    return distribution_stage.run_distribution(
+        params, load_power_w, time_step_s, voltage_pu, frequency_pu, engine
+    )
 
 
 def cooling(

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 from grid_inputs import grid
-from kernel_inputs import MAGIC, TICKS, builder, lanes, poison, record
+from kernel_inputs import MAGIC, TICKS, builder, poison, record
 
 from wattkeel._generated import dtypes
-from wattkeel.plant import records
 
 
 def converter(rng: np.random.Generator) -> tuple[Any, Any, np.ndarray]:
@@ -97,35 +96,3 @@ def transformer_run(rng: np.random.Generator, n: int) -> list[Any]:
     p, z, *_ = transformer_step(rng, n)
     load = [rng.uniform(0.5, 1.1, TICKS), rng.uniform(-1e8, 6e8, TICKS), rng.uniform(-5e7, 2e8, TICKS)]
     return [TICKS, p, z, *load, *(poison(TICKS) for _ in range(5))]
-
-
-@builder
-def distribution_step(rng: np.random.Generator, n: int) -> list[Any]:
-    count = min(n, 9)
-    p, s = records(dtypes.NodeParams, count), records(dtypes.NodeState, count)
-    for i in range(count):
-        p[i] = record(
-            dtypes.NodeParams, rng, parent_index=rng.integers(i + 1, count) if i + 1 < count and rng.random() < 0.8 else -1,
-            rated_w=5e6, loss_0_w=1e4, loss_1=0.01, loss_2_per_w=2e-9, knots=rng.integers(0, 8),
-            knot_w=np.sort(rng.uniform(0, 1e7, 8)), knot_slope=rng.uniform(-0.01, 0.02, 8),
-        )[0]  # fmt: skip
-    s.overloaded = rng.integers(0, 2, count)
-    changed = np.full(count, 99)
-    return [count, p, s, lanes(rng, count, -1e6, 1e7), poison(count), poison(count), changed]
-
-
-@builder
-def distribution_run(rng: np.random.Generator, n: int) -> list[Any]:
-    count, p, s, *_ = distribution_step(rng, n)
-    load = rng.uniform(0, 1e7, (TICKS, count))
-    return [
-        TICKS,
-        count,
-        p,
-        s,
-        load,
-        poison(TICKS, count),
-        poison(TICKS, count),
-        poison(TICKS),
-        np.full((TICKS, count), 99),
-    ]

@@ -8,6 +8,7 @@ import pkgutil
 from typing import Any
 
 import conversion_inputs  # noqa: F401 registers its builders
+import distribution_inputs  # noqa: F401 registers its builders
 import flicker_inputs  # noqa: F401 registers its builders
 import grid_inputs  # noqa: F401 registers its builders
 import numpy as np
@@ -66,13 +67,22 @@ INNER = {
     "delivered_size",
     "stored_size",
     "table_place",
+    "backup_step",
+    "filtered",
+    "ride_begin",
+    "ride_mode",
+    "ride_response",
+    "ride_share",
+    "ride_signals",
+    "sag_counted",
+    "voltage_power",
     "flicker_tidy",
 }
 WHOLE_SITE = {"advance", "bus_step", "envelope_add", "envelope_clear", "envelope_close", "facility_step",
               "generation_step", "jobs_step", "lanes_step", "limit_k", "log_event", "role_soc", "store_step",
               "events_step", "following_step", "forming_units_step", "forming_network", "forming_unit_step", "log_island", "poi_step",
               "play_back", "separated_step", "site_deviation", "supply_step", "switching_step", "frequency_end", "shedding_step",
-              "unit_support"}  # fmt: skip
+              "unit_support", "frequency_deviation", "ride_events", "seen_voltage"}  # fmt: skip
 
 
 def prototypes() -> dict[str, Any]:

@@ -294,7 +294,7 @@ def test_page_is_up_to_date(repository: Path) -> None:
 def test_unknown_names_are_told_with_near_ones() -> None:
     with pytest.raises(LookupError, match=r'no gpu preset "h10"; did you mean .*h100'):
         catalogue.describe("gpu", "h10")
-    with pytest.raises(LookupError, match="there are battery, container, converter"):
+    with pytest.raises(LookupError, match="there are battery, chain, container, converter"):
         catalogue.list_presets("zzz")
 
 

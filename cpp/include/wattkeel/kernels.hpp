@@ -53,8 +53,14 @@ struct KernelTable {
     void (*rack_psu)(Index n, const RackParams& p, double magic, In output_w, Out loss_w,
                      Out inlet_w);
     // distribution, cooling
-    double (*distribution_step)(Index n, const NodeParams* p, NodeState* s, Out load_w, Out input_w,
-                                Out loss_w, Index* changed);
+    double (*chain_step)(const ChainParams& p, ChainState& s, double power_w);
+    double (*perc1_step)(const RideParams& p, RideState& s, Index tick, double voltage_pu,
+                         double frequency_pu, double demand_w);
+    double (*distribution_step)(Index n, const NodeParams* p, NodeState* s, const RideParams* ride,
+                                RideState* ride_state, const ChainParams* chain,
+                                ChainState* chain_state, Index tick, double voltage_pu,
+                                double frequency_pu, Out load_w, Out input_w, Out loss_w,
+                                Index* changed);
     double (*cooling_step)(const CoolingParams& p, CoolingState& s, double it_w);
     // storage
     double (*converter_capability)(const ConverterParams& p, ConverterState& s, double power,
@@ -141,8 +147,11 @@ struct KernelTable {
                      Out average_w, Out energy_j, Out output_w, Out load_w, Out overhead_w,
                      Out store_power_w, Out store_loss_w, Out store_energy_j, Out psu_loss_w,
                      Out inlet_w);
-    void (*distribution_run)(Index ticks, Index n, const NodeParams* p, NodeState* s, Out load_w,
-                             Out input_w, Out loss_w, Out bus_w, Index* changed);
+    void (*distribution_run)(Index ticks, Index n, const NodeParams* p, NodeState* s,
+                             Rows<const RideParams> ride, RideState* ride_state,
+                             Rows<const ChainParams> chain, ChainState* chain_state, In voltage_pu,
+                             In frequency_pu, Out load_w, Out input_w, Out loss_w, Out bus_w,
+                             Index* changed, Out stored_w, Out ride_signal, Index* ride_mode);
     void (*cooling_run)(Index ticks, const CoolingParams& p, CoolingState& s, In it_w, Out power_w);
     void (*converter_run)(Index ticks, const ConverterParams& p, ConverterState& s, Out ring,
                           In table, In command_w, In command_var, In voltage_pu, Out power_w,

@@ -206,6 +206,8 @@ static_assert(sizeof(RackParams) == 280);
 // A population of identical PDUs, UPSs, transformers or busways that share their load evenly.
 struct NodeParams {
     std::int64_t parent_index;  // [1] Node upstream, always of higher index; -1 for the site bus.
+    std::int64_t ride_index;  // [1] Place of the ride-through of the node; -1 for none.
+    std::int64_t chain_index;  // [1] Place of the dynamics of the node; -1 for none.
     double rated_w;  // [W] Rating of all units together.
     double loss_0_w;  // [W] Constant loss of all units.
     double loss_1;  // [1] Loss per watt of output.
@@ -216,14 +218,16 @@ struct NodeParams {
 };
 static_assert(std::is_standard_layout_v<NodeParams> && std::is_trivially_copyable_v<NodeParams>);
 static_assert(offsetof(NodeParams, parent_index) == 0);
-static_assert(offsetof(NodeParams, rated_w) == 8);
-static_assert(offsetof(NodeParams, loss_0_w) == 16);
-static_assert(offsetof(NodeParams, loss_1) == 24);
-static_assert(offsetof(NodeParams, loss_2_per_w) == 32);
-static_assert(offsetof(NodeParams, knots) == 40);
-static_assert(offsetof(NodeParams, knot_w) == 48);
-static_assert(offsetof(NodeParams, knot_slope) == 112);
-static_assert(sizeof(NodeParams) == 176);
+static_assert(offsetof(NodeParams, ride_index) == 8);
+static_assert(offsetof(NodeParams, chain_index) == 16);
+static_assert(offsetof(NodeParams, rated_w) == 24);
+static_assert(offsetof(NodeParams, loss_0_w) == 32);
+static_assert(offsetof(NodeParams, loss_1) == 40);
+static_assert(offsetof(NodeParams, loss_2_per_w) == 48);
+static_assert(offsetof(NodeParams, knots) == 56);
+static_assert(offsetof(NodeParams, knot_w) == 64);
+static_assert(offsetof(NodeParams, knot_slope) == 128);
+static_assert(sizeof(NodeParams) == 192);
 
 // State of NodeParams.
 struct NodeState {
@@ -232,6 +236,168 @@ struct NodeState {
 static_assert(std::is_standard_layout_v<NodeState> && std::is_trivially_copyable_v<NodeState>);
 static_assert(offsetof(NodeState, overloaded) == 0);
 static_assert(sizeof(NodeState) == 8);
+
+// Power electronics from the grid to the chips, per unit of the power of the node: rectifier (active front end) with PLL, DC link, UPS inverter, PSU, DC-DC converter with its load; linearised at one loading.
+struct ChainParams {
+    std::int64_t states;  // [1] States in use, at most 23.
+    std::int64_t width;  // [1] Rows in use: states and energy, rounded up to a multiple of 8.
+    double forward[576];  // [1] Exact step of the states, column by column (24 rows each); the row after the states gives the energy.
+    double given[24];  // [1] Exact step: from the power of the tick.
+    double settled[24];  // [1] States and energy in equilibrium, per watt.
+    double per_tick_hz;  // [1/s] 1/dt.
+};
+static_assert(std::is_standard_layout_v<ChainParams> && std::is_trivially_copyable_v<ChainParams>);
+static_assert(offsetof(ChainParams, states) == 0);
+static_assert(offsetof(ChainParams, width) == 8);
+static_assert(offsetof(ChainParams, forward) == 16);
+static_assert(offsetof(ChainParams, given) == 4624);
+static_assert(offsetof(ChainParams, settled) == 4816);
+static_assert(offsetof(ChainParams, per_tick_hz) == 5008);
+static_assert(sizeof(ChainParams) == 5016);
+
+// State of ChainParams.
+struct ChainState {
+    std::int64_t started;  // [1] 1 after the first tick.
+    double state[24];  // [W] States; after them the energy in J that the chain holds beyond that at no load.
+    double next[24];  // [W] States of the next tick, while they are computed.
+    double stored_w;  // [W] Power that went into the chain in the last tick.
+};
+static_assert(std::is_standard_layout_v<ChainState> && std::is_trivially_copyable_v<ChainState>);
+static_assert(offsetof(ChainState, started) == 0);
+static_assert(offsetof(ChainState, state) == 8);
+static_assert(offsetof(ChainState, next) == 200);
+static_assert(offsetof(ChainState, stored_w) == 392);
+static_assert(sizeof(ChainState) == 400);
+
+// Aggregate power-electronic load after PERC1 (EPRI/WECC): voltage and frequency response, cessation and reconnection; a sag counter; what becomes of the load that is not drawn. Per unit of the rating of the node and of the voltage before the first disturbance.
+struct RideParams {
+    double deadband_low_pu;  // [pu] Frequency below nominal that the droop does not see, Dbfl.
+    double deadband_high_pu;  // [pu] Frequency above nominal that the droop does not see, Dbfh.
+    double frequency_droop;  // [1] Active power per frequency, both per unit, Kdroop: above 0 the load falls with the frequency.
+    double cease_voltage_pu;  // [pu] Filtered voltage below which the load ceases, Vcease.
+    double reconnect_voltage_pu;  // [pu] Filtered voltage above which it returns, Vrecon.
+    std::int64_t ceased_load;  // [1] What becomes of load that is not drawn: carried by the backup (the battery of the UPS), or lost. (0 backup, 1 lost)
+    double sag_voltage_pu;  // [pu] Voltage below which a sag begins; unfiltered.
+    double base_w;  // [W] Base of per unit: the rating of the node.
+    double reactive_ratio;  // [1] Q/P at the voltage before the first disturbance.
+    double voltage_decay;  // [1] exp(-dt/Tv), 0 for no filter.
+    double frequency_decay;  // [1] exp(-dt/Tf).
+    double output_decay;  // [1] exp(-dt/Tt).
+    std::int64_t exponent[2];  // [1] nP, nQ.
+    double washout[2];  // [1] Kvp, Kvq.
+    double washout_decay[2];  // [1] exp(-dt/Tvp), exp(-dt/Tvq).
+    double lead_ratio[2];  // [1] Ta/Tb of P and Q; 1 for none.
+    double lag_decay[2];  // [1] exp(-dt/Tb) of P and Q; 0 for none.
+    double current_min_w[2];  // [W] Smallest active and reactive current times the nominal voltage.
+    double current_max_w[2];  // [W] Largest active and reactive current times the nominal voltage.
+    double cease_tick;  // [tick] Tcease.
+    double ceased_share;  // [1] Share that stays connected when the load ceases: 1 - Fcease.
+    double reconnect_tick;  // [tick] Trecon.
+    double returned_share;  // [1] Share connected after the return: 1 - Fcease + Frecon Fcease.
+    double ramp_per_tick;  // [1] dt/Tramp.
+    double backup_j;  // [J] Energy of the backup.
+    double recharge_w;  // [W] Power that recharges it.
+    double recharge_efficiency;  // [1] Share of that power that is stored.
+    double dt_s;  // [s] Length of a tick.
+    double per_tick_hz;  // [1/s] 1/dt.
+    std::int64_t sags;  // [1] Sags that transfer the load; 0 for none.
+    double sag_window_tick;  // [tick] Rolling window.
+    double sag_merge_tick;  // [tick] Merge window.
+    double sag_return_tick;  // [tick] Time until the load returns by itself.
+};
+static_assert(std::is_standard_layout_v<RideParams> && std::is_trivially_copyable_v<RideParams>);
+static_assert(offsetof(RideParams, deadband_low_pu) == 0);
+static_assert(offsetof(RideParams, deadband_high_pu) == 8);
+static_assert(offsetof(RideParams, frequency_droop) == 16);
+static_assert(offsetof(RideParams, cease_voltage_pu) == 24);
+static_assert(offsetof(RideParams, reconnect_voltage_pu) == 32);
+static_assert(offsetof(RideParams, ceased_load) == 40);
+static_assert(offsetof(RideParams, sag_voltage_pu) == 48);
+static_assert(offsetof(RideParams, base_w) == 56);
+static_assert(offsetof(RideParams, reactive_ratio) == 64);
+static_assert(offsetof(RideParams, voltage_decay) == 72);
+static_assert(offsetof(RideParams, frequency_decay) == 80);
+static_assert(offsetof(RideParams, output_decay) == 88);
+static_assert(offsetof(RideParams, exponent) == 96);
+static_assert(offsetof(RideParams, washout) == 112);
+static_assert(offsetof(RideParams, washout_decay) == 128);
+static_assert(offsetof(RideParams, lead_ratio) == 144);
+static_assert(offsetof(RideParams, lag_decay) == 160);
+static_assert(offsetof(RideParams, current_min_w) == 176);
+static_assert(offsetof(RideParams, current_max_w) == 192);
+static_assert(offsetof(RideParams, cease_tick) == 208);
+static_assert(offsetof(RideParams, ceased_share) == 216);
+static_assert(offsetof(RideParams, reconnect_tick) == 224);
+static_assert(offsetof(RideParams, returned_share) == 232);
+static_assert(offsetof(RideParams, ramp_per_tick) == 240);
+static_assert(offsetof(RideParams, backup_j) == 248);
+static_assert(offsetof(RideParams, recharge_w) == 256);
+static_assert(offsetof(RideParams, recharge_efficiency) == 264);
+static_assert(offsetof(RideParams, dt_s) == 272);
+static_assert(offsetof(RideParams, per_tick_hz) == 280);
+static_assert(offsetof(RideParams, sags) == 288);
+static_assert(offsetof(RideParams, sag_window_tick) == 296);
+static_assert(offsetof(RideParams, sag_merge_tick) == 304);
+static_assert(offsetof(RideParams, sag_return_tick) == 312);
+static_assert(sizeof(RideParams) == 320);
+
+// State of RideParams.
+struct RideState {
+    std::int64_t started;  // [1] 1 once a voltage has been seen.
+    std::int64_t mode;  // [1] 0 connected, 1 ceased, 2 returning, 3 transferred by the counter.
+    std::int64_t mode_was;  // [1] Mode that the events have told last.
+    std::int64_t below_tick;  // [tick] Ends of ticks in a row at which the filtered voltage lay below Vcease.
+    std::int64_t above_tick;  // [tick] Ends of ticks in a row at which it lay above Vrecon.
+    double share;  // [1] Share of the load that is connected, end of the tick.
+    double ramp;  // [1] Change of the share in a tick, while it returns.
+    double per_nominal;  // [1] Reciprocal of the voltage before the first disturbance.
+    double voltage_pu;  // [pu] Filtered voltage.
+    double frequency_pu;  // [pu] Filtered deviation of the frequency.
+    double slow_voltage_pu[2];  // [pu] Voltage in the washouts of P and Q.
+    double lag[2];  // [1] States of lead and lag of P and Q.
+    double current[2];  // [1] Active and reactive current per unit of that at nominal voltage.
+    std::int64_t low;  // [1] 1 during a sag.
+    std::int64_t sag_total;  // [1] Sags counted since the start or the last return.
+    std::int64_t sag_tick[8];  // [tick] Ticks in which the last of them began, newest first.
+    std::int64_t reconnect;  // [1] 1: the transferred load is commanded to return.
+    double spent_j;  // [J] Energy taken from the backup and not yet returned.
+    std::int64_t empty;  // [1] 1 while the backup is spent and load is lost.
+    std::int64_t empty_was;  // [1] What the events have told last.
+    double drawn_w;  // [W] Load that is drawn from upstream, mean over the tick.
+    double ceased_w;  // [W] Load that is not.
+    double lost_w;  // [W] Part of it that nothing carries.
+    double backup_w;  // [W] Power that leaves the backup; below 0 what its recharge stores.
+    double backup_loss_w;  // [W] Loss of the recharge.
+    double reactive_var;  // [var] Reactive power drawn.
+};
+static_assert(std::is_standard_layout_v<RideState> && std::is_trivially_copyable_v<RideState>);
+static_assert(offsetof(RideState, started) == 0);
+static_assert(offsetof(RideState, mode) == 8);
+static_assert(offsetof(RideState, mode_was) == 16);
+static_assert(offsetof(RideState, below_tick) == 24);
+static_assert(offsetof(RideState, above_tick) == 32);
+static_assert(offsetof(RideState, share) == 40);
+static_assert(offsetof(RideState, ramp) == 48);
+static_assert(offsetof(RideState, per_nominal) == 56);
+static_assert(offsetof(RideState, voltage_pu) == 64);
+static_assert(offsetof(RideState, frequency_pu) == 72);
+static_assert(offsetof(RideState, slow_voltage_pu) == 80);
+static_assert(offsetof(RideState, lag) == 96);
+static_assert(offsetof(RideState, current) == 112);
+static_assert(offsetof(RideState, low) == 128);
+static_assert(offsetof(RideState, sag_total) == 136);
+static_assert(offsetof(RideState, sag_tick) == 144);
+static_assert(offsetof(RideState, reconnect) == 208);
+static_assert(offsetof(RideState, spent_j) == 216);
+static_assert(offsetof(RideState, empty) == 224);
+static_assert(offsetof(RideState, empty_was) == 232);
+static_assert(offsetof(RideState, drawn_w) == 240);
+static_assert(offsetof(RideState, ceased_w) == 248);
+static_assert(offsetof(RideState, lost_w) == 256);
+static_assert(offsetof(RideState, backup_w) == 264);
+static_assert(offsetof(RideState, backup_loss_w) == 272);
+static_assert(offsetof(RideState, reactive_var) == 280);
+static_assert(sizeof(RideState) == 288);
 
 // Cooling and other facility load as a fixed, a proportional and a lagged part.
 struct CoolingParams {
@@ -1247,6 +1413,14 @@ inline constexpr std::int64_t node_kind_pdu = 0;
 inline constexpr std::int64_t node_kind_ups = 1;
 inline constexpr std::int64_t node_kind_transformer = 2;
 inline constexpr std::int64_t node_kind_busway = 3;
+inline constexpr std::int64_t node_dynamics_none = 0;
+inline constexpr std::int64_t node_dynamics_chain = 1;
+inline constexpr std::int64_t node_dynamics_chain_reduced = 2;
+inline constexpr std::int64_t node_dynamics_chain_second_order = 3;
+inline constexpr std::int64_t node_ride_through_none = 0;
+inline constexpr std::int64_t node_ride_through_perc1 = 1;
+inline constexpr std::int64_t ride_ceased_load_backup = 0;
+inline constexpr std::int64_t ride_ceased_load_lost = 1;
 inline constexpr std::int64_t storage_kind_battery = 0;
 inline constexpr std::int64_t storage_kind_supercapacitor = 1;
 inline constexpr std::int64_t storage_role_slow = 0;
@@ -1451,6 +1625,8 @@ inline constexpr ParamField param_field_table[] = {
     {"RackParams", "store_target_j", offsetof(RackParams, store_target_j), 'f', 1},
     {"RackParams", "store_recovery_per_s", offsetof(RackParams, store_recovery_per_s), 'f', 1},
     {"NodeParams", "parent_index", offsetof(NodeParams, parent_index), 'i', 1},
+    {"NodeParams", "ride_index", offsetof(NodeParams, ride_index), 'i', 1},
+    {"NodeParams", "chain_index", offsetof(NodeParams, chain_index), 'i', 1},
     {"NodeParams", "rated_w", offsetof(NodeParams, rated_w), 'f', 1},
     {"NodeParams", "loss_0_w", offsetof(NodeParams, loss_0_w), 'f', 1},
     {"NodeParams", "loss_1", offsetof(NodeParams, loss_1), 'f', 1},
@@ -1459,6 +1635,75 @@ inline constexpr ParamField param_field_table[] = {
     {"NodeParams", "knot_w", offsetof(NodeParams, knot_w), 'f', 8},
     {"NodeParams", "knot_slope", offsetof(NodeParams, knot_slope), 'f', 8},
     {"NodeState", "overloaded", offsetof(NodeState, overloaded), 'i', 1},
+    {"ChainParams", "states", offsetof(ChainParams, states), 'i', 1},
+    {"ChainParams", "width", offsetof(ChainParams, width), 'i', 1},
+    {"ChainParams", "forward", offsetof(ChainParams, forward), 'f', 576},
+    {"ChainParams", "given", offsetof(ChainParams, given), 'f', 24},
+    {"ChainParams", "settled", offsetof(ChainParams, settled), 'f', 24},
+    {"ChainParams", "per_tick_hz", offsetof(ChainParams, per_tick_hz), 'f', 1},
+    {"ChainState", "started", offsetof(ChainState, started), 'i', 1},
+    {"ChainState", "state", offsetof(ChainState, state), 'f', 24},
+    {"ChainState", "next", offsetof(ChainState, next), 'f', 24},
+    {"ChainState", "stored_w", offsetof(ChainState, stored_w), 'f', 1},
+    {"RideParams", "deadband_low_pu", offsetof(RideParams, deadband_low_pu), 'f', 1},
+    {"RideParams", "deadband_high_pu", offsetof(RideParams, deadband_high_pu), 'f', 1},
+    {"RideParams", "frequency_droop", offsetof(RideParams, frequency_droop), 'f', 1},
+    {"RideParams", "cease_voltage_pu", offsetof(RideParams, cease_voltage_pu), 'f', 1},
+    {"RideParams", "reconnect_voltage_pu", offsetof(RideParams, reconnect_voltage_pu), 'f', 1},
+    {"RideParams", "ceased_load", offsetof(RideParams, ceased_load), 'i', 1},
+    {"RideParams", "sag_voltage_pu", offsetof(RideParams, sag_voltage_pu), 'f', 1},
+    {"RideParams", "base_w", offsetof(RideParams, base_w), 'f', 1},
+    {"RideParams", "reactive_ratio", offsetof(RideParams, reactive_ratio), 'f', 1},
+    {"RideParams", "voltage_decay", offsetof(RideParams, voltage_decay), 'f', 1},
+    {"RideParams", "frequency_decay", offsetof(RideParams, frequency_decay), 'f', 1},
+    {"RideParams", "output_decay", offsetof(RideParams, output_decay), 'f', 1},
+    {"RideParams", "exponent", offsetof(RideParams, exponent), 'i', 2},
+    {"RideParams", "washout", offsetof(RideParams, washout), 'f', 2},
+    {"RideParams", "washout_decay", offsetof(RideParams, washout_decay), 'f', 2},
+    {"RideParams", "lead_ratio", offsetof(RideParams, lead_ratio), 'f', 2},
+    {"RideParams", "lag_decay", offsetof(RideParams, lag_decay), 'f', 2},
+    {"RideParams", "current_min_w", offsetof(RideParams, current_min_w), 'f', 2},
+    {"RideParams", "current_max_w", offsetof(RideParams, current_max_w), 'f', 2},
+    {"RideParams", "cease_tick", offsetof(RideParams, cease_tick), 'f', 1},
+    {"RideParams", "ceased_share", offsetof(RideParams, ceased_share), 'f', 1},
+    {"RideParams", "reconnect_tick", offsetof(RideParams, reconnect_tick), 'f', 1},
+    {"RideParams", "returned_share", offsetof(RideParams, returned_share), 'f', 1},
+    {"RideParams", "ramp_per_tick", offsetof(RideParams, ramp_per_tick), 'f', 1},
+    {"RideParams", "backup_j", offsetof(RideParams, backup_j), 'f', 1},
+    {"RideParams", "recharge_w", offsetof(RideParams, recharge_w), 'f', 1},
+    {"RideParams", "recharge_efficiency", offsetof(RideParams, recharge_efficiency), 'f', 1},
+    {"RideParams", "dt_s", offsetof(RideParams, dt_s), 'f', 1},
+    {"RideParams", "per_tick_hz", offsetof(RideParams, per_tick_hz), 'f', 1},
+    {"RideParams", "sags", offsetof(RideParams, sags), 'i', 1},
+    {"RideParams", "sag_window_tick", offsetof(RideParams, sag_window_tick), 'f', 1},
+    {"RideParams", "sag_merge_tick", offsetof(RideParams, sag_merge_tick), 'f', 1},
+    {"RideParams", "sag_return_tick", offsetof(RideParams, sag_return_tick), 'f', 1},
+    {"RideState", "started", offsetof(RideState, started), 'i', 1},
+    {"RideState", "mode", offsetof(RideState, mode), 'i', 1},
+    {"RideState", "mode_was", offsetof(RideState, mode_was), 'i', 1},
+    {"RideState", "below_tick", offsetof(RideState, below_tick), 'i', 1},
+    {"RideState", "above_tick", offsetof(RideState, above_tick), 'i', 1},
+    {"RideState", "share", offsetof(RideState, share), 'f', 1},
+    {"RideState", "ramp", offsetof(RideState, ramp), 'f', 1},
+    {"RideState", "per_nominal", offsetof(RideState, per_nominal), 'f', 1},
+    {"RideState", "voltage_pu", offsetof(RideState, voltage_pu), 'f', 1},
+    {"RideState", "frequency_pu", offsetof(RideState, frequency_pu), 'f', 1},
+    {"RideState", "slow_voltage_pu", offsetof(RideState, slow_voltage_pu), 'f', 2},
+    {"RideState", "lag", offsetof(RideState, lag), 'f', 2},
+    {"RideState", "current", offsetof(RideState, current), 'f', 2},
+    {"RideState", "low", offsetof(RideState, low), 'i', 1},
+    {"RideState", "sag_total", offsetof(RideState, sag_total), 'i', 1},
+    {"RideState", "sag_tick", offsetof(RideState, sag_tick), 'i', 8},
+    {"RideState", "reconnect", offsetof(RideState, reconnect), 'i', 1},
+    {"RideState", "spent_j", offsetof(RideState, spent_j), 'f', 1},
+    {"RideState", "empty", offsetof(RideState, empty), 'i', 1},
+    {"RideState", "empty_was", offsetof(RideState, empty_was), 'i', 1},
+    {"RideState", "drawn_w", offsetof(RideState, drawn_w), 'f', 1},
+    {"RideState", "ceased_w", offsetof(RideState, ceased_w), 'f', 1},
+    {"RideState", "lost_w", offsetof(RideState, lost_w), 'f', 1},
+    {"RideState", "backup_w", offsetof(RideState, backup_w), 'f', 1},
+    {"RideState", "backup_loss_w", offsetof(RideState, backup_loss_w), 'f', 1},
+    {"RideState", "reactive_var", offsetof(RideState, reactive_var), 'f', 1},
     {"CoolingParams", "fixed_w", offsetof(CoolingParams, fixed_w), 'f', 1},
     {"CoolingParams", "proportional", offsetof(CoolingParams, proportional), 'f', 1},
     {"CoolingParams", "lagged", offsetof(CoolingParams, lagged), 'f', 1},

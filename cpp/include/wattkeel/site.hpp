@@ -10,11 +10,14 @@
 
 namespace wattkeel {
 
-// Widths of the blocks of the signal vector, in the order site, racks, nodes, generation, storage.
+// Widths of the blocks of the signal vector, in the order site, racks, nodes, chains,
+// rides, generation, storage.
 // python/wattkeel/signals.py gives the names.
 inline constexpr std::int64_t site_signals = 20;
 inline constexpr std::int64_t rack_signals = 11;
 inline constexpr std::int64_t node_signals = 2;
+inline constexpr std::int64_t chain_signals = 1;  // of nodes with dynamics
+inline constexpr std::int64_t ride_signals = 7;   // of nodes with ride-through
 inline constexpr std::int64_t generation_signals = 1;
 inline constexpr std::int64_t storage_signals = 13;
 
@@ -39,6 +42,10 @@ enum EventKind : std::int64_t {
     event_load_pickup = 33,
     event_tap_change = 34,
     event_capacitor_switch = 35,
+    event_load_ceased = 20,
+    event_load_returning = 21,
+    event_load_transferred = 22,
+    event_backup_empty = 23,
 };
 
 // A counted run of elements.
@@ -58,6 +65,10 @@ struct SiteView {
     Rows<const RackParams> rack;
     Rows<const NodeParams> node;
     Rows<NodeState> node_state;
+    Rows<const RideParams> ride;  // one per node with ride-through
+    Rows<RideState> ride_state;
+    Rows<const ChainParams> chain;  // one per node with dynamics
+    Rows<ChainState> chain_state;
     Rows<const CoolingParams> cooling;
     Rows<CoolingState> cooling_state;
     Rows<const GenerationParams> generation;

@@ -31,6 +31,8 @@ const KernelTable table = {
     rack_load,
     rack_store,
     rack_psu,
+    chain_step,
+    perc1_step,
     distribution_step,
     cooling_step,
     converter_capability,

@@ -17,9 +17,42 @@
 
 namespace wattkeel::WATTKEEL_ISA_NAMESPACE {
 
+// Voltage of the site bus in the tick before, as loads with ride-through see it.
+static inline double seen_voltage(const SiteView& v) {
+    const GridState& grid = v.grid_state[0];
+    return grid.started == 1 ? grid.bus_voltage_pu : WK_NAN;
+}
+
+static inline double frequency_deviation(const SiteView& v) {
+    const double frequency_hz = v.island_state[0].frequency_hz;
+    return frequency_hz > 0.0 ? frequency_hz / v.grid[0].nominal_frequency_hz - 1.0 : 0.0;
+}
+
+static inline void ride_events(const SiteView& v, const ChunkView& k, Index tick, Index i,
+                               Index r) {
+    const RideParams& p = v.ride[r];
+    RideState& s = v.ride_state[r];
+    if (s.mode != s.mode_was) {
+        const Index first = event_load_ceased - 1;
+        if (s.mode_was > 0) log_event(k, tick, first + s.mode_was, i, 0, s.voltage_pu, 0.0);
+        if (s.mode > 0) {
+            double limit = s.mode == ride_ceased ? p.cease_voltage_pu : p.reconnect_voltage_pu;
+            limit = s.mode == ride_transferred ? p.sag_voltage_pu : limit;
+            log_event(k, tick, first + s.mode, i, 1, s.voltage_pu, limit);
+        }
+        s.mode_was = s.mode;
+    }
+    if (s.empty != s.empty_was) {
+        log_event(k, tick, event_backup_empty, i, s.empty, s.lost_w + s.backup_w, s.backup_w);
+        s.empty_was = s.empty;
+    }
+}
+
 struct FacilityLoad {
     double it_w;
     double load_w;
+    double ride_w;  // drawn behind ride-through, and its reactive power
+    double ride_var;
 };
 
 static inline FacilityLoad facility_step(const SiteView& v, const ChunkView& k, Index tick,
@@ -37,10 +70,25 @@ static inline FacilityLoad facility_step(const SiteView& v, const ChunkView& k, 
         }
     }
     const double bus_w =
-        direct_w + distribution_step(v.node.size, v.node.data, v.node_state.data, v.node_load.data,
+        direct_w + distribution_step(v.node.size, v.node.data, v.node_state.data, v.ride.data,
+                                     v.ride_state.data, v.chain.data, v.chain_state.data, tick,
+                                     seen_voltage(v), frequency_deviation(v), v.node_load.data,
                                      v.node_input.data, v.node_loss.data, v.node_changed.data);
     double* out = signal + site_signals + rack_signals * v.rack.size;
+    double* chains = out + node_signals * v.node.size;
+    double* rides = chains + chain_signals * v.chain.size;
+    double ride_w = 0.0;
+    double ride_var = 0.0;
     for (Index i = 0; i < v.node.size; ++i) {
+        const Index c = v.node[i].chain_index;
+        if (c >= 0) chains[c] = v.chain_state[c].stored_w;
+        const Index r = v.node[i].ride_index;
+        if (r >= 0) {
+            write_ride_signals(v.ride_state[r], rides + ride_signals * r);
+            ride_events(v, k, tick, i, r);
+            ride_w += v.ride_state[r].drawn_w;
+            ride_var += v.ride_state[r].reactive_var;
+        }
         out[2 * i] = v.node_input[i];
         out[2 * i + 1] = v.node_loss[i];
         if (v.node_changed[i] != 0) {
@@ -50,7 +98,7 @@ static inline FacilityLoad facility_step(const SiteView& v, const ChunkView& k, 
     }
     const double cooling_w = cooling_step(v.cooling[0], v.cooling_state[0], it_w);
     signal[11] = cooling_w;
-    return {it_w, bus_w + cooling_w};
+    return {it_w, bus_w + cooling_w, ride_w, ride_var};
 }
 
 static inline double generation_step(const SiteView& v, Index tick, double* out) {
@@ -419,11 +467,12 @@ struct SeparatedFlow {
     double response_w;
 };
 
-static inline SeparatedFlow separated_step(const SiteView& v, double load_w, double generation_w,
-                                           double storage_w, double voltage_pu) {
+static inline SeparatedFlow separated_step(const SiteView& v, double load_w, double plain_w,
+                                           double generation_w, double storage_w,
+                                           double voltage_pu) {
     GridState& gs = v.grid_state[0];
     IslandState& island = v.island_state[0];
-    const double response = voltage_pu > 0.0 ? load_response(v.grid[0], load_w, voltage_pu) : 0.0;
+    const double response = voltage_pu > 0.0 ? load_response(v.grid[0], plain_w, voltage_pu) : 0.0;
     const double demand = load_w + response;
     const double delivered = storage_w + generation_w;
     const double lacking = island_balance(v.island[0], island, demand, delivered);
@@ -444,6 +493,7 @@ static inline SeparatedFlow separated_step(const SiteView& v, double load_w, dou
 struct BusPower {
     double load_w;
     double connected_w;
+    double plain_w;  // part of it that has no answer to the voltage of its own
     double generation_w;
     double storage_w;
     double load_var;
@@ -466,8 +516,8 @@ static inline void poi_step(const SiteView& v, const ChunkView& k, Index tick,
         const double bank =
             v.capacitor_bank[0].step_pu * static_cast<double>(v.capacitor_bank_state[0].in_use);
         const double bus_w = bus.connected_w - bus.generation_w - bus.storage_w;
-        poi = grid_step(grid, gs, dt_s, ratio, bank, bus_w, bus.connected_w, bus.load_var,
-                        bus.given_var);
+        poi =
+            grid_step(grid, gs, dt_s, ratio, bank, bus_w, bus.plain_w, bus.load_var, bus.given_var);
         unserved = poi.unserved_w;
         response = gs.response_w;
         asked = (poi.power_w + unserved) * grid.per_base;
@@ -477,8 +527,8 @@ static inline void poi_step(const SiteView& v, const ChunkView& k, Index tick,
     } else {
         poi = grid_step(grid, gs, dt_s, ratio, 0.0, 0.0, 0.0, 0.0, 0.0);
         asked = poi.power_w * grid.per_base;
-        const SeparatedFlow flow =
-            separated_step(v, bus.connected_w, bus.generation_w, bus.storage_w, bus.forming_pu);
+        const SeparatedFlow flow = separated_step(v, bus.connected_w, bus.plain_w, bus.generation_w,
+                                                  bus.storage_w, bus.forming_pu);
         unserved = flow.short_w;
         response = flow.response_w;
     }
@@ -519,7 +569,8 @@ static inline void bus_step(const SiteView& v, const ChunkView& k, Index tick) {
     if (tick >= v.grid_state[0].next_change_tick) events_step(v, k, tick);
     play_back(v, k, tick);
     const FacilityLoad facility = facility_step(v, k, tick, signal);
-    double* out = signal + site_signals + rack_signals * v.rack.size + node_signals * v.node.size;
+    double* out = signal + site_signals + rack_signals * v.rack.size + node_signals * v.node.size +
+                  chain_signals * v.chain.size + ride_signals * v.ride.size;
     BusPower bus{};
     const double tripped_w = v.grid_state[0].shed_share * facility.load_w;
     bus.load_w = facility.load_w - tripped_w;
@@ -527,6 +578,8 @@ static inline void bus_step(const SiteView& v, const ChunkView& k, Index tick) {
     out += generation_signals * v.generation.size;
     supply_step(v, k, tick);
     bus.connected_w = island.connected * bus.load_w;
+    const double kept = island.connected * (1.0 - v.grid_state[0].shed_share);
+    bus.plain_w = bus.connected_w - kept * facility.ride_w;
     const ControlParams& control = v.control[0];
     ControlState& cs = v.control_state[0];
     const double measured =
@@ -541,12 +594,12 @@ static inline void bus_step(const SiteView& v, const ChunkView& k, Index tick) {
     }
     const StorageFlow following = following_step(v, k, tick, out);
     bus.storage_w = following.power_w;
-    bus.given_var = following.reactive_var;
-    bus.load_var = grid.reactive_per_watt * bus.connected_w;
+    bus.given_var = following.reactive_var - kept * facility.ride_var;
+    bus.load_var = grid.reactive_per_watt * bus.plain_w;
     if (v.site[0].forming == 1) {
         const double bus_w = bus.connected_w - bus.generation_w - bus.storage_w;
-        const FormingFlow more = forming_units_step(v, k, tick, out, bus_w, bus.connected_w,
-                                                    bus.load_var, bus.given_var);
+        const FormingFlow more =
+            forming_units_step(v, k, tick, out, bus_w, bus.plain_w, bus.load_var, bus.given_var);
         bus.forming_pu = more.voltage_pu;
         bus.storage_w += more.total.power_w;
         bus.given_var += more.total.reactive_var;

@@ -12,6 +12,7 @@
 #define WK_SQRT(x) std::sqrt(x)
 #define WK_FLOOR(x) std::floor(x)
 #define WK_INFINITY HUGE_VAL
+#define WK_NAN NAN
 #define WK_LANES
 #define WK_UNROLL
 #define WK_PREFETCH(address)
@@ -23,6 +24,7 @@
 #define WK_SQRT(x) __builtin_sqrt(x)
 #define WK_FLOOR(x) __builtin_floor(x)
 #define WK_INFINITY __builtin_inf()
+#define WK_NAN __builtin_nan("")
 #define WK_PREFETCH(address) __builtin_prefetch(address)
 // Before a loop over lanes whose rows lie in one matrix: they do not overlap.
 #if defined(__clang__)

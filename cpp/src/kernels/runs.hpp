@@ -15,6 +15,7 @@
 #include "supercapacitor.hpp"
 #include "support.hpp"
 #include "transformer.hpp"
+#include "wattkeel/site.hpp"
 #include "workload.hpp"
 
 namespace wattkeel::WATTKEEL_ISA_NAMESPACE {
@@ -61,11 +62,20 @@ static void rack_run(Index ticks, Index n, const RackParams& p, double magic, do
 }
 
 static void distribution_run(Index ticks, Index n, const NodeParams* p, NodeState* s,
-                             double* load_w, double* input_w, double* loss_w, double* bus_w,
-                             Index* changed) {
+                             Rows<const RideParams> ride, RideState* ride_state,
+                             Rows<const ChainParams> chain, ChainState* chain_state,
+                             const double* voltage_pu, const double* frequency_pu, double* load_w,
+                             double* input_w, double* loss_w, double* bus_w, Index* changed,
+                             double* stored_w, double* ride_signal, Index* mode) {
     for (Index t = 0; t < ticks; ++t) {
-        bus_w[t] = distribution_step(n, p, s, load_w + t * n, input_w + t * n, loss_w + t * n,
-                                     changed + t * n);
+        bus_w[t] = distribution_step(n, p, s, ride.data, ride_state, chain.data, chain_state, t,
+                                     voltage_pu[t], frequency_pu[t], load_w + t * n,
+                                     input_w + t * n, loss_w + t * n, changed + t * n);
+        for (Index c = 0; c < chain.size; ++c) *stored_w++ = chain_state[c].stored_w;
+        for (Index r = 0; r < ride.size; ++r, ride_signal += ride_signals) {
+            write_ride_signals(ride_state[r], ride_signal);
+            *mode++ = ride_state[r].mode;
+        }
     }
 }
 

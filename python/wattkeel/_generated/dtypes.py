@@ -113,6 +113,8 @@ RackParams: Final[np.dtype[Any]] = np.dtype(
 NodeParams: Final[np.dtype[Any]] = np.dtype(
     [
         ("parent_index", np.int64),
+        ("ride_index", np.int64),
+        ("chain_index", np.int64),
         ("rated_w", np.float64),
         ("loss_0_w", np.float64),
         ("loss_1", np.float64),
@@ -125,6 +127,91 @@ NodeParams: Final[np.dtype[Any]] = np.dtype(
 NodeState: Final[np.dtype[Any]] = np.dtype(
     [
         ("overloaded", np.int64),
+    ]
+)
+ChainParams: Final[np.dtype[Any]] = np.dtype(
+    [
+        ("states", np.int64),
+        ("width", np.int64),
+        ("forward", np.float64, (576,)),
+        ("given", np.float64, (24,)),
+        ("settled", np.float64, (24,)),
+        ("per_tick_hz", np.float64),
+    ]
+)
+ChainState: Final[np.dtype[Any]] = np.dtype(
+    [
+        ("started", np.int64),
+        ("state", np.float64, (24,)),
+        ("next", np.float64, (24,)),
+        ("stored_w", np.float64),
+    ]
+)
+RideParams: Final[np.dtype[Any]] = np.dtype(
+    [
+        ("deadband_low_pu", np.float64),
+        ("deadband_high_pu", np.float64),
+        ("frequency_droop", np.float64),
+        ("cease_voltage_pu", np.float64),
+        ("reconnect_voltage_pu", np.float64),
+        ("ceased_load", np.int64),
+        ("sag_voltage_pu", np.float64),
+        ("base_w", np.float64),
+        ("reactive_ratio", np.float64),
+        ("voltage_decay", np.float64),
+        ("frequency_decay", np.float64),
+        ("output_decay", np.float64),
+        ("exponent", np.int64, (2,)),
+        ("washout", np.float64, (2,)),
+        ("washout_decay", np.float64, (2,)),
+        ("lead_ratio", np.float64, (2,)),
+        ("lag_decay", np.float64, (2,)),
+        ("current_min_w", np.float64, (2,)),
+        ("current_max_w", np.float64, (2,)),
+        ("cease_tick", np.float64),
+        ("ceased_share", np.float64),
+        ("reconnect_tick", np.float64),
+        ("returned_share", np.float64),
+        ("ramp_per_tick", np.float64),
+        ("backup_j", np.float64),
+        ("recharge_w", np.float64),
+        ("recharge_efficiency", np.float64),
+        ("dt_s", np.float64),
+        ("per_tick_hz", np.float64),
+        ("sags", np.int64),
+        ("sag_window_tick", np.float64),
+        ("sag_merge_tick", np.float64),
+        ("sag_return_tick", np.float64),
+    ]
+)
+RideState: Final[np.dtype[Any]] = np.dtype(
+    [
+        ("started", np.int64),
+        ("mode", np.int64),
+        ("mode_was", np.int64),
+        ("below_tick", np.int64),
+        ("above_tick", np.int64),
+        ("share", np.float64),
+        ("ramp", np.float64),
+        ("per_nominal", np.float64),
+        ("voltage_pu", np.float64),
+        ("frequency_pu", np.float64),
+        ("slow_voltage_pu", np.float64, (2,)),
+        ("lag", np.float64, (2,)),
+        ("current", np.float64, (2,)),
+        ("low", np.int64),
+        ("sag_total", np.int64),
+        ("sag_tick", np.int64, (8,)),
+        ("reconnect", np.int64),
+        ("spent_j", np.float64),
+        ("empty", np.int64),
+        ("empty_was", np.int64),
+        ("drawn_w", np.float64),
+        ("ceased_w", np.float64),
+        ("lost_w", np.float64),
+        ("backup_w", np.float64),
+        ("backup_loss_w", np.float64),
+        ("reactive_var", np.float64),
     ]
 )
 CoolingParams: Final[np.dtype[Any]] = np.dtype(
@@ -671,6 +758,10 @@ STRUCTS: Final[dict[str, np.dtype[Any]]] = {
     "RackParams": RackParams,
     "NodeParams": NodeParams,
     "NodeState": NodeState,
+    "ChainParams": ChainParams,
+    "ChainState": ChainState,
+    "RideParams": RideParams,
+    "RideState": RideState,
     "CoolingParams": CoolingParams,
     "CoolingState": CoolingState,
     "ConverterParams": ConverterParams,
@@ -848,6 +939,9 @@ CHOICES: Final[dict[str, dict[str, int]]] = {
     "Workload.trace_interpolation": {"hold": 0, "linear": 1},
     "Rack.psu_form": {"quadratic": 0, "table": 1, "offset": 2},
     "Distribution.kind": {"pdu": 0, "ups": 1, "transformer": 2, "busway": 3},
+    "Distribution.dynamics": {"none": 0, "chain": 1, "chain_reduced": 2, "chain_second_order": 3},
+    "Distribution.ride_through": {"none": 0, "perc1": 1},
+    "Perc1.ceased_load": {"backup": 0, "lost": 1},
     "Storage.kind": {"battery": 0, "supercapacitor": 1},
     "Storage.role": {"slow": 0, "fast": 1},
     "Converter.priority": {"active": 0, "reactive": 1},
@@ -881,6 +975,14 @@ NODE_KIND_PDU: Final = 0
 NODE_KIND_UPS: Final = 1
 NODE_KIND_TRANSFORMER: Final = 2
 NODE_KIND_BUSWAY: Final = 3
+NODE_DYNAMICS_NONE: Final = 0
+NODE_DYNAMICS_CHAIN: Final = 1
+NODE_DYNAMICS_CHAIN_REDUCED: Final = 2
+NODE_DYNAMICS_CHAIN_SECOND_ORDER: Final = 3
+NODE_RIDE_THROUGH_NONE: Final = 0
+NODE_RIDE_THROUGH_PERC1: Final = 1
+RIDE_CEASED_LOAD_BACKUP: Final = 0
+RIDE_CEASED_LOAD_LOST: Final = 1
 STORAGE_KIND_BATTERY: Final = 0
 STORAGE_KIND_SUPERCAPACITOR: Final = 1
 STORAGE_ROLE_SLOW: Final = 0

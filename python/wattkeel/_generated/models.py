@@ -663,6 +663,744 @@ class Rack(Parameters):
     )
 
 
+class FacilityChain(Parameters):
+    """Section ``distribution.*.chain``.
+
+    Power electronics from the grid to the chips, per unit of the power of the node: rectifier (active
+    front end) with PLL, DC link, UPS inverter, PSU, DC-DC converter with its load; linearised at one
+    loading.
+
+    Parameters
+    ----------
+    loading_pu
+        Load at which the chain is linearised. [pu]
+    base_frequency_hz
+        Nominal frequency, base of the per-unit system. [Hz]
+    source_voltage_pu
+        Voltage behind the network impedance. [pu]
+    source_reactance_pu
+        Reactance of the network as the rectifier sees it; it shapes the response and draws nothing from
+        the site's own grid model. [pu]
+    source_resistance_pu
+        Resistance of that network. [pu]
+    rectifier_inductance_pu
+        Filter inductance of the rectifier. [pu]
+    rectifier_resistance_pu
+        Its resistance. [pu]
+    dc_capacitance_pu
+        Capacitance of the DC link. [pu]
+    inverter_inductance_pu
+        Filter inductance of the UPS inverter. [pu]
+    inverter_resistance_pu
+        Its resistance. [pu]
+    inverter_capacitance_pu
+        Filter capacitance of the UPS inverter. [pu]
+    psu_capacitance_pu
+        Bulk capacitance of the PSUs. [pu]
+    psu_resistance_pu
+        Resistance of the PSUs. [pu]
+    output_capacitance_pu
+        Output capacitance of the DC-DC converters. [pu]
+    output_voltage_pu
+        Voltage at the load. [pu]
+    pll_filter_hz
+        Corner of the low-pass in the PLL. [Hz]
+    pll_hz
+        Natural frequency of the PLL. [Hz]
+    pll_damping
+        Its damping. [1]
+    dc_voltage_hz
+        Natural frequency of the DC voltage control. [Hz]
+    dc_voltage_damping
+        Its damping. [1]
+    rectifier_current_hz
+        Natural frequency of the current control of the rectifier. [Hz]
+    rectifier_current_damping
+        Its damping. [1]
+    inverter_voltage_hz
+        Natural frequency of the voltage control of the UPS inverter. [Hz]
+    inverter_voltage_damping
+        Its damping. [1]
+    inverter_current_hz
+        Natural frequency of the current control of the UPS inverter. [Hz]
+    inverter_current_damping
+        Its damping. [1]
+    psu_voltage_hz
+        Natural frequency of the voltage control of the PSUs. [Hz]
+    psu_voltage_damping
+        Its damping. [1]
+    output_voltage_hz
+        Natural frequency of the voltage control of the DC-DC converters. [Hz]
+    output_voltage_damping
+        Its damping. [1]
+    reduced_order
+        States of the reduced chain. [1]
+    second_order_hz
+        Second-order form: natural frequency. [Hz]
+    second_order_damping
+        Second-order form: damping. [1]
+    second_order_zero_s
+        Second-order form: time constant of the zero, 1 + s zero_s; below 0 it delays. [s]
+    """
+
+    toml_section: ClassVar[str] = "distribution.*.chain"
+    preset_kind: ClassVar[str] = "chain"
+
+    loading_pu: Finite = Field(
+        default=0.5,
+        ge=0.001,
+        le=1.5,
+        description="Load at which the chain is linearised.",
+        json_schema_extra={"unit": "pu", "source": "Zhao and Zhao, arXiv:2604.06624: P_load 0.5"},
+    )
+    base_frequency_hz: Finite = Field(
+        default=60.0,
+        ge=45.0,
+        le=65.0,
+        description="Nominal frequency, base of the per-unit system.",
+        json_schema_extra={"unit": "Hz", "source": "Zhao and Zhao, arXiv:2604.06624, default set"},
+    )
+    source_voltage_pu: Finite = Field(
+        default=1.0,
+        ge=0.5,
+        le=1.5,
+        description="Voltage behind the network impedance.",
+        json_schema_extra={"unit": "pu", "source": "Zhao and Zhao, arXiv:2604.06624, default set"},
+    )
+    source_reactance_pu: Finite = Field(
+        default=0.19,
+        ge=0.0,
+        le=1.0,
+        description=(
+            "Reactance of the network as the rectifier sees it; it shapes the response and draws nothing "
+            "from the site's own grid model."
+        ),
+        json_schema_extra={"unit": "pu", "source": "Zhao and Zhao, arXiv:2604.06624, default set"},
+    )
+    source_resistance_pu: Finite = Field(
+        default=0.02,
+        ge=0.0,
+        le=1.0,
+        description="Resistance of that network.",
+        json_schema_extra={"unit": "pu", "source": "Zhao and Zhao, arXiv:2604.06624, default set"},
+    )
+    rectifier_inductance_pu: Finite = Field(
+        default=0.05,
+        ge=0.0001,
+        le=1.0,
+        description="Filter inductance of the rectifier.",
+        json_schema_extra={"unit": "pu", "source": "Zhao and Zhao, arXiv:2604.06624, default set"},
+    )
+    rectifier_resistance_pu: Finite = Field(
+        default=0.003,
+        ge=0.0,
+        le=0.2,
+        description="Its resistance.",
+        json_schema_extra={"unit": "pu", "source": "Zhao and Zhao, arXiv:2604.06624, default set"},
+    )
+    dc_capacitance_pu: Finite = Field(
+        default=2.0,
+        ge=0.001,
+        le=100.0,
+        description="Capacitance of the DC link.",
+        json_schema_extra={"unit": "pu", "source": "Zhao and Zhao, arXiv:2604.06624, default set"},
+    )
+    inverter_inductance_pu: Finite = Field(
+        default=0.05,
+        ge=0.0001,
+        le=1.0,
+        description="Filter inductance of the UPS inverter.",
+        json_schema_extra={"unit": "pu", "source": "Zhao and Zhao, arXiv:2604.06624, default set"},
+    )
+    inverter_resistance_pu: Finite = Field(
+        default=0.003,
+        ge=0.0,
+        le=0.2,
+        description="Its resistance.",
+        json_schema_extra={"unit": "pu", "source": "Zhao and Zhao, arXiv:2604.06624, default set"},
+    )
+    inverter_capacitance_pu: Finite = Field(
+        default=0.2,
+        ge=0.001,
+        le=100.0,
+        description="Filter capacitance of the UPS inverter.",
+        json_schema_extra={"unit": "pu", "source": "Zhao and Zhao, arXiv:2604.06624, default set"},
+    )
+    psu_capacitance_pu: Finite = Field(
+        default=2.0,
+        ge=0.001,
+        le=100.0,
+        description="Bulk capacitance of the PSUs.",
+        json_schema_extra={"unit": "pu", "source": "Zhao and Zhao, arXiv:2604.06624, default set"},
+    )
+    psu_resistance_pu: Finite = Field(
+        default=0.005,
+        ge=0.0,
+        le=0.1,
+        description="Resistance of the PSUs.",
+        json_schema_extra={"unit": "pu", "source": "Zhao and Zhao, arXiv:2604.06624, default set"},
+    )
+    output_capacitance_pu: Finite = Field(
+        default=0.2,
+        ge=0.001,
+        le=100.0,
+        description="Output capacitance of the DC-DC converters.",
+        json_schema_extra={"unit": "pu", "source": "Zhao and Zhao, arXiv:2604.06624, default set"},
+    )
+    output_voltage_pu: Finite = Field(
+        default=0.5,
+        ge=0.01,
+        le=2.0,
+        description="Voltage at the load.",
+        json_schema_extra={"unit": "pu", "source": "Zhao and Zhao, arXiv:2604.06624, default set"},
+    )
+    pll_filter_hz: Finite = Field(
+        default=100.0,
+        ge=1.0,
+        le=10000.0,
+        description="Corner of the low-pass in the PLL.",
+        json_schema_extra={"unit": "Hz", "source": "Zhao and Zhao, arXiv:2604.06624, default set"},
+    )
+    pll_hz: Finite = Field(
+        default=20.0,
+        ge=0.01,
+        le=10000.0,
+        description="Natural frequency of the PLL.",
+        json_schema_extra={"unit": "Hz", "source": "Zhao and Zhao, arXiv:2604.06624, default set"},
+    )
+    pll_damping: Finite = Field(
+        default=0.707,
+        ge=0.05,
+        le=10.0,
+        description="Its damping.",
+        json_schema_extra={"unit": "1", "source": "Zhao and Zhao, arXiv:2604.06624, default set"},
+    )
+    dc_voltage_hz: Finite = Field(
+        default=5.0,
+        ge=0.01,
+        le=10000.0,
+        description="Natural frequency of the DC voltage control.",
+        json_schema_extra={"unit": "Hz", "source": "Zhao and Zhao, arXiv:2604.06624, default set"},
+    )
+    dc_voltage_damping: Finite = Field(
+        default=1.0,
+        ge=0.05,
+        le=10.0,
+        description="Its damping.",
+        json_schema_extra={"unit": "1", "source": "Zhao and Zhao, arXiv:2604.06624, default set"},
+    )
+    rectifier_current_hz: Finite = Field(
+        default=200.0,
+        ge=0.01,
+        le=10000.0,
+        description="Natural frequency of the current control of the rectifier.",
+        json_schema_extra={"unit": "Hz", "source": "Zhao and Zhao, arXiv:2604.06624, default set"},
+    )
+    rectifier_current_damping: Finite = Field(
+        default=0.707,
+        ge=0.05,
+        le=10.0,
+        description="Its damping.",
+        json_schema_extra={"unit": "1", "source": "Zhao and Zhao, arXiv:2604.06624, default set"},
+    )
+    inverter_voltage_hz: Finite = Field(
+        default=80.0,
+        ge=0.01,
+        le=10000.0,
+        description="Natural frequency of the voltage control of the UPS inverter.",
+        json_schema_extra={"unit": "Hz", "source": "Zhao and Zhao, arXiv:2604.06624, default set"},
+    )
+    inverter_voltage_damping: Finite = Field(
+        default=1.0,
+        ge=0.05,
+        le=10.0,
+        description="Its damping.",
+        json_schema_extra={"unit": "1", "source": "Zhao and Zhao, arXiv:2604.06624, default set"},
+    )
+    inverter_current_hz: Finite = Field(
+        default=400.0,
+        ge=0.01,
+        le=10000.0,
+        description="Natural frequency of the current control of the UPS inverter.",
+        json_schema_extra={"unit": "Hz", "source": "Zhao and Zhao, arXiv:2604.06624, default set"},
+    )
+    inverter_current_damping: Finite = Field(
+        default=1.0,
+        ge=0.05,
+        le=10.0,
+        description="Its damping.",
+        json_schema_extra={"unit": "1", "source": "Zhao and Zhao, arXiv:2604.06624, default set"},
+    )
+    psu_voltage_hz: Finite = Field(
+        default=10.0,
+        ge=0.01,
+        le=10000.0,
+        description="Natural frequency of the voltage control of the PSUs.",
+        json_schema_extra={"unit": "Hz", "source": "Zhao and Zhao, arXiv:2604.06624, default set"},
+    )
+    psu_voltage_damping: Finite = Field(
+        default=1.0,
+        ge=0.05,
+        le=10.0,
+        description="Its damping.",
+        json_schema_extra={"unit": "1", "source": "Zhao and Zhao, arXiv:2604.06624, default set"},
+    )
+    output_voltage_hz: Finite = Field(
+        default=100.0,
+        ge=0.01,
+        le=10000.0,
+        description="Natural frequency of the voltage control of the DC-DC converters.",
+        json_schema_extra={"unit": "Hz", "source": "Zhao and Zhao, arXiv:2604.06624, default set"},
+    )
+    output_voltage_damping: Finite = Field(
+        default=1.0,
+        ge=0.05,
+        le=10.0,
+        description="Its damping.",
+        json_schema_extra={"unit": "1", "source": "Zhao and Zhao, arXiv:2604.06624, default set"},
+    )
+    reduced_order: Whole = Field(
+        default=5,
+        ge=1,
+        le=20,
+        description="States of the reduced chain.",
+        json_schema_extra={
+            "unit": "1",
+            "type": "int",
+            "source": (
+                "gain error below 31 Hz at most 0.001 for 5, 0.01 for 4: "
+                "tests/validation/cases/ph_14_facility_chain.toml"
+            ),
+        },
+    )
+    second_order_hz: Finite = Field(
+        default=5.978,
+        ge=0.001,
+        le=10000.0,
+        description="Second-order form: natural frequency.",
+        json_schema_extra={
+            "unit": "Hz",
+            "source": (
+                "least largest gain error below 31 Hz against the default set, 0.15: "
+                "tests/validation/cases/ph_14_facility_chain.toml"
+            ),
+        },
+    )
+    second_order_damping: Finite = Field(
+        default=0.3157,
+        ge=0.001,
+        le=10.0,
+        description="Second-order form: damping.",
+        json_schema_extra={
+            "unit": "1",
+            "source": (
+                "least largest gain error below 31 Hz against the default set, 0.15: "
+                "tests/validation/cases/ph_14_facility_chain.toml"
+            ),
+        },
+    )
+    second_order_zero_s: Finite = Field(
+        default=-0.01936,
+        ge=-10.0,
+        le=10.0,
+        description="Second-order form: time constant of the zero, 1 + s zero_s; below 0 it delays.",
+        json_schema_extra={
+            "unit": "s",
+            "source": (
+                "least largest gain error below 31 Hz against the default set, 0.15: "
+                "tests/validation/cases/ph_14_facility_chain.toml"
+            ),
+        },
+    )
+
+
+class Perc1(Parameters):
+    """Section ``distribution.*.perc1``.
+
+    Aggregate power-electronic load after PERC1 (EPRI/WECC): voltage and frequency response, cessation and
+    reconnection; a sag counter; what becomes of the load that is not drawn. Per unit of the rating of the
+    node and of the voltage before the first disturbance.
+
+    Parameters
+    ----------
+    power_factor
+        Power factor of the load, lagging; 0 means that of the site (grid.power_factor), and none in the
+        stage alone. [1]
+    voltage_filter_s
+        Filter of the measured voltage, Tv. [s]
+    frequency_filter_s
+        Filter of the measured frequency, Tf. [s]
+    output_filter_s
+        Lag of the current behind its command, Tt. [s]
+    deadband_low_pu
+        Frequency below nominal that the droop does not see, Dbfl. [pu]
+    deadband_high_pu
+        Frequency above nominal that the droop does not see, Dbfh. [pu]
+    frequency_droop
+        Active power per frequency, both per unit, Kdroop: above 0 the load falls with the frequency. [1]
+    active_washout
+        Gain of active power on fast changes of the voltage, Kvp. [1]
+    active_washout_s
+        Its time constant, Tvp. [s]
+    active_lead_s
+        Lead of active power, Tap; needs the lag. [s]
+    active_lag_s
+        Lag of active power, Tbp; 0 for none. [s]
+    active_exponent
+        Voltage exponent of active power, nP: 0 constant power, 1 constant current, 2 constant impedance.
+        [1]
+    reactive_washout
+        Gain of reactive power on fast changes of the voltage, Kvq. [1]
+    reactive_washout_s
+        Its time constant, Tvq. [s]
+    reactive_lead_s
+        Lead of reactive power, Taq; needs the lag. [s]
+    reactive_lag_s
+        Lag of reactive power, Tbq; 0 for none. [s]
+    reactive_exponent
+        Voltage exponent of reactive power, nQ: 0 constant power, 1 constant current, 2 constant impedance.
+        [1]
+    active_current_max_pu
+        Largest active current, Ipmax. [pu]
+    active_current_min_pu
+        Smallest active current, Ipmin. [pu]
+    reactive_current_max_pu
+        Largest reactive current, Iqmax. [pu]
+    reactive_current_min_pu
+        Smallest reactive current, Iqmin. [pu]
+    cease_voltage_pu
+        Filtered voltage below which the load ceases, Vcease. [pu]
+    cease_delay_s
+        Time below it until the load ceases, Tcease (with Tdelay). [s]
+    cease_share
+        Share of the load that ceases, Fcease. [1]
+    reconnect_voltage_pu
+        Filtered voltage above which it returns, Vrecon. [pu]
+    reconnect_delay_s
+        Time above it until it returns, Trecon. [s]
+    reconnect_ramp_s
+        Ramp of the return, Tramp. [s]
+    reconnect_share
+        Share of what ceased that returns, Frecon. [1]
+    ceased_load
+        What becomes of load that is not drawn: carried by the backup (the battery of the UPS), or lost.
+        [1]
+    backup_energy_j
+        Energy of the backup; when it is spent the load is lost. [J]
+    backup_recharge_pu
+        Power that recharges the backup while the load is connected, per unit of the rating. [pu]
+    backup_efficiency
+        Energy delivered over energy recharged. [1]
+    sag_count
+        Sags within sag_window_s that transfer the load for good; 0 for no counter. NERC found 3 in 60 s.
+        [1]
+    sag_voltage_pu
+        Voltage below which a sag begins; unfiltered. [pu]
+    sag_window_s
+        Length of the rolling window. [s]
+    sag_merge_s
+        Sags that begin within this time of a counted one are part of it. [s]
+    sag_return_s
+        Time after which the transferred load returns by itself; inf: by the command
+        distribution.<node>.reconnect only. [s]
+    """
+
+    toml_section: ClassVar[str] = "distribution.*.perc1"
+    preset_kind: ClassVar[str] = "perc1"
+
+    power_factor: Annotated[Finite, AtLeast(0.01)] = Field(
+        default=0.0,
+        le=1.0,
+        description=(
+            "Power factor of the load, lagging; 0 means that of the site (grid.power_factor), and none in "
+            "the stage alone."
+        ),
+        json_schema_extra={"unit": "1"},
+    )
+    voltage_filter_s: Finite = Field(
+        default=0.02,
+        ge=0.0,
+        le=10.0,
+        description="Filter of the measured voltage, Tv.",
+        json_schema_extra={"unit": "s", "source": "PERC1 default: EPRI/WECC parameter table (secondary)"},
+    )
+    frequency_filter_s: Finite = Field(
+        default=0.02,
+        ge=0.0,
+        le=10.0,
+        description="Filter of the measured frequency, Tf.",
+        json_schema_extra={"unit": "s", "source": "PERC1 default: EPRI/WECC parameter table (secondary)"},
+    )
+    output_filter_s: Finite = Field(
+        default=0.02,
+        ge=0.0,
+        le=10.0,
+        description="Lag of the current behind its command, Tt.",
+        json_schema_extra={"unit": "s", "source": "PERC1 default: EPRI/WECC parameter table (secondary)"},
+    )
+    deadband_low_pu: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=0.1,
+        description="Frequency below nominal that the droop does not see, Dbfl.",
+        json_schema_extra={"unit": "pu", "source": "PERC1 default: EPRI/WECC parameter table (secondary)"},
+    )
+    deadband_high_pu: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=0.1,
+        description="Frequency above nominal that the droop does not see, Dbfh.",
+        json_schema_extra={"unit": "pu", "source": "PERC1 default: EPRI/WECC parameter table (secondary)"},
+    )
+    frequency_droop: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=100.0,
+        description=(
+            "Active power per frequency, both per unit, Kdroop: above 0 the load falls with the frequency."
+        ),
+        json_schema_extra={"unit": "1", "source": "PERC1 default: EPRI/WECC parameter table (secondary)"},
+    )
+    active_washout: Finite = Field(
+        default=0.0,
+        ge=-10.0,
+        le=10.0,
+        description="Gain of active power on fast changes of the voltage, Kvp.",
+        json_schema_extra={"unit": "1", "source": "PERC1 default: EPRI/WECC parameter table (secondary)"},
+    )
+    active_washout_s: Finite = Field(
+        default=0.1,
+        ge=0.001,
+        le=100.0,
+        description="Its time constant, Tvp.",
+        json_schema_extra={"unit": "s", "source": "PERC1 default: EPRI/WECC parameter table (secondary)"},
+    )
+    active_lead_s: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=100.0,
+        description="Lead of active power, Tap; needs the lag.",
+        json_schema_extra={"unit": "s", "source": "PERC1 default: EPRI/WECC parameter table (secondary)"},
+    )
+    active_lag_s: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=100.0,
+        description="Lag of active power, Tbp; 0 for none.",
+        json_schema_extra={"unit": "s", "source": "PERC1 default: EPRI/WECC parameter table (secondary)"},
+    )
+    active_exponent: Whole = Field(
+        default=0,
+        ge=0,
+        le=2,
+        description=(
+            "Voltage exponent of active power, nP: 0 constant power, 1 constant current, 2 constant "
+            "impedance."
+        ),
+        json_schema_extra={
+            "unit": "1",
+            "type": "int",
+            "source": "PERC1 default: EPRI/WECC parameter table (secondary)",
+        },
+    )
+    reactive_washout: Finite = Field(
+        default=0.0,
+        ge=-10.0,
+        le=10.0,
+        description="Gain of reactive power on fast changes of the voltage, Kvq.",
+        json_schema_extra={"unit": "1", "source": "PERC1 default: EPRI/WECC parameter table (secondary)"},
+    )
+    reactive_washout_s: Finite = Field(
+        default=0.1,
+        ge=0.001,
+        le=100.0,
+        description="Its time constant, Tvq.",
+        json_schema_extra={"unit": "s", "source": "PERC1 default: EPRI/WECC parameter table (secondary)"},
+    )
+    reactive_lead_s: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=100.0,
+        description="Lead of reactive power, Taq; needs the lag.",
+        json_schema_extra={"unit": "s", "source": "PERC1 default: EPRI/WECC parameter table (secondary)"},
+    )
+    reactive_lag_s: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=100.0,
+        description="Lag of reactive power, Tbq; 0 for none.",
+        json_schema_extra={"unit": "s", "source": "PERC1 default: EPRI/WECC parameter table (secondary)"},
+    )
+    reactive_exponent: Whole = Field(
+        default=1,
+        ge=0,
+        le=2,
+        description=(
+            "Voltage exponent of reactive power, nQ: 0 constant power, 1 constant current, 2 constant "
+            "impedance."
+        ),
+        json_schema_extra={
+            "unit": "1",
+            "type": "int",
+            "source": "PERC1 default: EPRI/WECC parameter table (secondary)",
+        },
+    )
+    active_current_max_pu: Finite = Field(
+        default=1.0,
+        ge=0.0,
+        le=10.0,
+        description="Largest active current, Ipmax.",
+        json_schema_extra={"unit": "pu", "source": "PERC1 default: EPRI/WECC parameter table (secondary)"},
+    )
+    active_current_min_pu: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=10.0,
+        description="Smallest active current, Ipmin.",
+        json_schema_extra={"unit": "pu", "source": "PERC1 default: EPRI/WECC parameter table (secondary)"},
+    )
+    reactive_current_max_pu: Finite = Field(
+        default=0.66,
+        ge=0.0,
+        le=10.0,
+        description="Largest reactive current, Iqmax.",
+        json_schema_extra={"unit": "pu", "source": "PERC1 default: EPRI/WECC parameter table (secondary)"},
+    )
+    reactive_current_min_pu: Finite = Field(
+        default=-0.66,
+        ge=-10.0,
+        le=0.0,
+        description="Smallest reactive current, Iqmin.",
+        json_schema_extra={"unit": "pu", "source": "PERC1 default: EPRI/WECC parameter table (secondary)"},
+    )
+    cease_voltage_pu: Finite = Field(
+        default=0.5,
+        ge=0.0,
+        le=1.5,
+        description="Filtered voltage below which the load ceases, Vcease.",
+        json_schema_extra={"unit": "pu", "source": "PERC1 default: EPRI/WECC parameter table (secondary)"},
+    )
+    cease_delay_s: Finite = Field(
+        default=0.01,
+        ge=0.0,
+        le=3600.0,
+        description="Time below it until the load ceases, Tcease (with Tdelay).",
+        json_schema_extra={"unit": "s", "source": "PERC1 default: EPRI/WECC parameter table (secondary)"},
+    )
+    cease_share: Finite = Field(
+        default=1.0,
+        ge=0.0,
+        le=1.0,
+        description="Share of the load that ceases, Fcease.",
+        json_schema_extra={"unit": "1", "source": "PERC1 default: EPRI/WECC parameter table (secondary)"},
+    )
+    reconnect_voltage_pu: Finite = Field(
+        default=0.6,
+        ge=0.0,
+        le=1.5,
+        description="Filtered voltage above which it returns, Vrecon.",
+        json_schema_extra={"unit": "pu", "source": "PERC1 default: EPRI/WECC parameter table (secondary)"},
+    )
+    reconnect_delay_s: Finite = Field(
+        default=0.05,
+        ge=0.0,
+        le=3200000000.0,
+        description="Time above it until it returns, Trecon.",
+        json_schema_extra={"unit": "s", "source": "PERC1 default: EPRI/WECC parameter table (secondary)"},
+    )
+    reconnect_ramp_s: Finite = Field(
+        default=1.0,
+        ge=0.0,
+        le=3200000000.0,
+        description="Ramp of the return, Tramp.",
+        json_schema_extra={"unit": "s", "source": "PERC1 default: EPRI/WECC parameter table (secondary)"},
+    )
+    reconnect_share: Finite = Field(
+        default=1.0,
+        ge=0.0,
+        le=1.0,
+        description="Share of what ceased that returns, Frecon.",
+        json_schema_extra={"unit": "1", "source": "PERC1 default: EPRI/WECC parameter table (secondary)"},
+    )
+    ceased_load: Literal["backup", "lost"] = Field(
+        default="lost",
+        description=(
+            "What becomes of load that is not drawn: carried by the backup (the battery of the UPS), or "
+            "lost."
+        ),
+        json_schema_extra={"unit": "1", "type": "choice"},
+    )
+    backup_energy_j: Annotated[Limit, AtMost(1e+16)] = Field(
+        default=math.inf,
+        ge=0.0,
+        description="Energy of the backup; when it is spent the load is lost.",
+        json_schema_extra={"unit": "J"},
+    )
+    backup_recharge_pu: Finite = Field(
+        default=0.1,
+        gt=0.0,
+        le=10.0,
+        description="Power that recharges the backup while the load is connected, per unit of the rating.",
+        json_schema_extra={
+            "unit": "pu",
+            "source": "recharge within ten times the autonomy: practice of UPS makers [assumed]",
+        },
+    )
+    backup_efficiency: Finite = Field(
+        default=0.9,
+        ge=0.1,
+        le=1.0,
+        description="Energy delivered over energy recharged.",
+        json_schema_extra={"unit": "1", "source": "round trip of a UPS battery with its charger [assumed]"},
+    )
+    sag_count: Whole = Field(
+        default=0,
+        ge=0,
+        le=8,
+        description=(
+            "Sags within sag_window_s that transfer the load for good; 0 for no counter. NERC found 3 in 60 "
+            "s."
+        ),
+        json_schema_extra={"unit": "1", "type": "int"},
+    )
+    sag_voltage_pu: Finite = Field(
+        default=0.9,
+        ge=0.0,
+        le=1.5,
+        description="Voltage below which a sag begins; unfiltered.",
+        json_schema_extra={"unit": "pu", "source": "IEEE 1159: a sag is below 0.9 pu"},
+    )
+    sag_window_s: Finite = Field(
+        default=60.0,
+        ge=0.0,
+        le=3200000000.0,
+        description="Length of the rolling window.",
+        json_schema_extra={
+            "unit": "s",
+            "source": "three disturbances in 60 s: NERC Incident Review, 8 January 2025 (secondary)",
+        },
+    )
+    sag_merge_s: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=3600.0,
+        description="Sags that begin within this time of a counted one are part of it.",
+        json_schema_extra={"unit": "s"},
+    )
+    sag_return_s: Annotated[Limit, AtMost(3200000000.0)] = Field(
+        default=math.inf,
+        ge=0.0,
+        description=(
+            "Time after which the transferred load returns by itself; inf: by the command "
+            "distribution.<node>.reconnect only."
+        ),
+        json_schema_extra={
+            "unit": "s",
+            "source": "manual return: NERC Incident Review, 8 January 2025 (secondary)",
+        },
+    )
+
+
 class Distribution(Parameters):
     """Section ``distribution.*``.
 
@@ -688,6 +1426,16 @@ class Distribution(Parameters):
         Efficiency table instead of a, b, c: load points, ascending, at most 7. [pu]
     efficiency
         Efficiency at the load points. [1]
+    dynamics
+        How the power drawn follows the load: at once, or through a linear model of the converters (full,
+        reduced order, second order). [1]
+    chain
+        Parameters of dynamics; without it their defaults. [1]
+    ride_through
+        How the load responds to the voltage of the site bus: not at all, or as the aggregate power-
+        electronic load PERC1. [1]
+    perc1
+        Parameters of ride_through; without it their defaults. [1]
     """
 
     toml_section: ClassVar[str] = "distribution.*"
@@ -735,6 +1483,32 @@ class Distribution(Parameters):
         default=(),
         description="Efficiency at the load points.",
         json_schema_extra={"unit": "1", "type": "floats"},
+    )
+    dynamics: Literal["none", "chain", "chain_reduced", "chain_second_order"] = Field(
+        default="none",
+        description=(
+            "How the power drawn follows the load: at once, or through a linear model of the converters "
+            "(full, reduced order, second order)."
+        ),
+        json_schema_extra={"unit": "1", "type": "choice"},
+    )
+    chain: FacilityChain | None = Field(
+        default=None,
+        description="Parameters of dynamics; without it their defaults.",
+        json_schema_extra={"unit": "1", "type": "model"},
+    )
+    ride_through: Literal["none", "perc1"] = Field(
+        default="none",
+        description=(
+            "How the load responds to the voltage of the site bus: not at all, or as the aggregate "
+            "power-electronic load PERC1."
+        ),
+        json_schema_extra={"unit": "1", "type": "choice"},
+    )
+    perc1: Perc1 | None = Field(
+        default=None,
+        description="Parameters of ride_through; without it their defaults.",
+        json_schema_extra={"unit": "1", "type": "model"},
     )
 
 
@@ -3908,6 +4682,8 @@ MODELS: dict[str, type[Parameters]] = {
     "Gpu": Gpu,
     "Rack": Rack,
     "Distribution": Distribution,
+    "FacilityChain": FacilityChain,
+    "Perc1": Perc1,
     "Cooling": Cooling,
     "Storage": Storage,
     "Converter": Converter,

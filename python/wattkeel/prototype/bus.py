@@ -22,8 +22,9 @@ from wattkeel.prototype.converter import (
     converter_settle,
 )
 from wattkeel.prototype.cooling import cooling_step
-from wattkeel.prototype.distribution import distribution_step
+from wattkeel.prototype.distribution import distribution_step, ride_signals
 from wattkeel.prototype.event_log import (
+    BACKUP_EMPTY,
     BLACK_START,
     BLACKOUT,
     CAPACITOR_SWITCH,
@@ -33,6 +34,7 @@ from wattkeel.prototype.event_log import (
     GRID_EVENT,
     GRID_PLAYBACK,
     ISLAND,
+    LOAD_CEASED,
     LOAD_PICKUP,
     LOAD_SHED,
     NODE_OVERLOAD,
@@ -69,9 +71,11 @@ from wattkeel.prototype.island import (
     island_turn,
 )
 from wattkeel.prototype.layout import (
+    CHAIN_SIGNALS,
     GENERATION_SIGNALS,
     NODE_SIGNALS,
     RACK_SIGNALS,
+    RIDE_SIGNALS,
     SITE_SIGNALS,
     STORAGE_SIGNALS,
 )
@@ -91,8 +95,40 @@ from wattkeel.prototype.workload import trace_mean
 
 
 @kernel
+def seen_voltage(v):
+    """Voltage of the site bus in the tick before, as loads with ride-through see it; NaN before the first."""
+    grid = v.grid_state[0]
+    return grid.bus_voltage_pu if grid.started == 1 else math.nan
+
+
+@kernel
+def frequency_deviation(v):
+    """Deviation of the frequency of the site bus in the tick before, pu; 0 where there is none."""
+    frequency_hz = v.island_state[0].frequency_hz
+    return frequency_hz / v.grid[0].nominal_frequency_hz - 1.0 if frequency_hz > 0.0 else 0.0
+
+
+@kernel
+def ride_events(v, k, tick, i, r):
+    """Events of the ride-through ``r`` of node ``i``: of its mode, and of its backup."""
+    p = v.ride[r]
+    s = v.ride_state[r]
+    if s.mode != s.mode_was:
+        if s.mode_was > 0:
+            log_event(k, tick, LOAD_CEASED - 1 + s.mode_was, i, 0, s.voltage_pu, 0.0)
+        if s.mode > 0:
+            limit = p.cease_voltage_pu if s.mode == 1 else p.reconnect_voltage_pu
+            limit = p.sag_voltage_pu if s.mode == 3 else limit
+            log_event(k, tick, LOAD_CEASED - 1 + s.mode, i, 1, s.voltage_pu, limit)
+        s.mode_was = s.mode
+    if s.empty != s.empty_was:
+        log_event(k, tick, BACKUP_EMPTY, i, s.empty, s.lost_w + s.backup_w, s.backup_w)
+        s.empty_was = s.empty
+
+
+@kernel
 def facility_step(v, k, tick, signal):
-    """Distribution and cooling; returns (IT power, load of the site bus)."""
+    """Distribution and cooling; returns (IT power, load of the site bus, active and reactive power of rides)."""
     nodes = v.node.shape[0]
     direct_w = 0.0
     it_w = 0.0
@@ -106,10 +142,24 @@ def facility_step(v, k, tick, signal):
         else:
             direct_w += power
     bus_w = direct_w + distribution_step(
-        nodes, v.node, v.node_state, v.node_load, v.node_input, v.node_loss, v.node_changed
-    )
+        nodes, v.node, v.node_state, v.ride, v.ride_state, v.chain, v.chain_state, tick, seen_voltage(v),
+        frequency_deviation(v), v.node_load, v.node_input, v.node_loss, v.node_changed,
+    )  # fmt: skip
     at = SITE_SIGNALS + RACK_SIGNALS * v.rack.shape[0]
+    chains_at = at + NODE_SIGNALS * nodes
+    rides_at = chains_at + CHAIN_SIGNALS * v.chain.shape[0]
+    ride_w = 0.0
+    ride_var = 0.0
     for i in range(nodes):
+        c = v.node[i].chain_index
+        if c >= 0:
+            signal[chains_at + c] = v.chain_state[c].stored_w
+        r = v.node[i].ride_index
+        if r >= 0:
+            ride_signals(v.ride_state[r], signal, rides_at + RIDE_SIGNALS * r)
+            ride_events(v, k, tick, i, r)
+            ride_w += v.ride_state[r].drawn_w
+            ride_var += v.ride_state[r].reactive_var
         signal[at + 2 * i] = v.node_input[i]
         signal[at + 2 * i + 1] = v.node_loss[i]
         if v.node_changed[i] != 0:
@@ -117,7 +167,7 @@ def facility_step(v, k, tick, signal):
             log_event(k, tick, NODE_OVERLOAD, i, phase, v.node_load[i], v.node[i].rated_w)
     cooling_w = cooling_step(v.cooling[0], v.cooling_state[0], it_w)
     signal[11] = cooling_w
-    return it_w, bus_w + cooling_w
+    return it_w, bus_w + cooling_w, ride_w, ride_var
 
 
 @kernel
@@ -465,11 +515,11 @@ def switching_step(v, k, tick):
 
 
 @kernel
-def separated_step(v, load_w, generation_w, storage_w, voltage_pu):
+def separated_step(v, load_w, plain_w, generation_w, storage_w, voltage_pu):
     """The site bus without the grid; returns (power that it lacks W, change of the load by the voltage W)."""
     gs = v.grid_state[0]
     island = v.island_state[0]
-    response = load_response(v.grid[0], load_w, voltage_pu) if voltage_pu > 0.0 else 0.0
+    response = load_response(v.grid[0], plain_w, voltage_pu) if voltage_pu > 0.0 else 0.0
     demand = load_w + response
     delivered = storage_w + generation_w
     short = island_balance(v.island[0], island, demand, delivered)
@@ -486,8 +536,14 @@ def separated_step(v, load_w, generation_w, storage_w, voltage_pu):
 
 
 @kernel
-def poi_step(v, k, tick, signal, load_w, connected_w, generation_w, storage_w, load_var, given_var, bus_pu):
-    """The balance of the site bus: with the grid, or without it."""
+def poi_step(
+    v, k, tick, signal, load_w, connected_w, plain_w, generation_w, storage_w, load_var, given_var, bus_pu
+):  # fmt: skip
+    """The balance of the site bus: with the grid, or without it.
+
+    Of the load ``load_w`` the part ``connected_w`` is connected, and of that ``plain_w`` and its reactive
+    power ``load_var`` have the voltage-dependent shares of the grid section.
+    """
     grid = v.grid[0]
     gs = v.grid_state[0]
     island = v.island_state[0]
@@ -497,7 +553,7 @@ def poi_step(v, k, tick, signal, load_w, connected_w, generation_w, storage_w, l
     if island.mode == CONNECTED:
         bus_w = connected_w - generation_w - storage_w
         power, reactive, loss, unserved, rocof, change = grid_step(
-            grid, gs, dt_s, tap, bank, bus_w, connected_w, load_var, given_var
+            grid, gs, dt_s, tap, bank, bus_w, plain_w, load_var, given_var
         )
         response = gs.response_w
         asked = (power + unserved) * grid.per_base
@@ -509,7 +565,7 @@ def poi_step(v, k, tick, signal, load_w, connected_w, generation_w, storage_w, l
             grid, gs, dt_s, tap, 0.0, 0.0, 0.0, 0.0, 0.0
         )
         asked = power * grid.per_base
-        unserved, response = separated_step(v, connected_w, generation_w, storage_w, bus_pu)
+        unserved, response = separated_step(v, connected_w, plain_w, generation_w, storage_w, bus_pu)
     if change != 0:
         log_event(k, tick, VOLTAGE_COLLAPSE, 0, 1 if change > 0 else 0, asked, power * grid.per_base)
     signal[0] = power
@@ -545,14 +601,17 @@ def bus_step(v, k, tick, signal):
     if tick >= v.grid_state[0].next_change_tick:
         events_step(v, k, tick)
     play_back(v, k, tick)
-    it_w, asked_w = facility_step(v, k, tick, signal)
+    it_w, asked_w, ride_w, ride_var = facility_step(v, k, tick, signal)
     tripped_w = v.grid_state[0].shed_share * asked_w
     load_w = asked_w - tripped_w
     at = SITE_SIGNALS + RACK_SIGNALS * v.rack.shape[0] + NODE_SIGNALS * v.node.shape[0]
+    at += CHAIN_SIGNALS * v.chain.shape[0] + RIDE_SIGNALS * v.ride.shape[0]
     generation_w = generation_step(v, tick, signal, at)
     at += GENERATION_SIGNALS * v.generation.shape[0]
     supply_step(v, k, tick)
     connected_w = island.connected * load_w
+    kept = island.connected * (1.0 - v.grid_state[0].shed_share)
+    plain_w = connected_w - kept * ride_w  # load that has no answer to the voltage of its own
     control = v.control[0]
     cs = v.control_state[0]
     measured = measured_load(control, cs, v.ring, tick, connected_w - generation_w)
@@ -562,18 +621,19 @@ def bus_step(v, k, tick, signal):
             part = fast if v.converter[u].fast == 1 else slow
             v.converter_state[u].command_w = v.converter[u].share * part
     storage_w, given_var = following_step(v, k, tick, signal, at)
-    load_var = grid.reactive_per_watt * connected_w
+    given_var -= kept * ride_var
+    load_var = grid.reactive_per_watt * plain_w
     bus_pu = 0.0
     if v.site[0].forming == 1:
         bus_w = connected_w - generation_w - storage_w
         more_w, more_var, bus_pu = forming_units_step(
-            v, k, tick, signal, at, bus_w, connected_w, load_var, given_var
+            v, k, tick, signal, at, bus_w, plain_w, load_var, given_var
         )
         storage_w += more_w
         given_var += more_var
         island_lift(v.island[0], island, v.grid_state[0].voltage_pu if island.syncing == 1 else 1.0, bus_pu)
     poi_step(
-        v, k, tick, signal, load_w, connected_w, generation_w, storage_w, load_var, given_var, bus_pu
+        v, k, tick, signal, load_w, connected_w, plain_w, generation_w, storage_w, load_var, given_var, bus_pu
     )  # fmt: skip
     frequency_end(v, k, tick, signal, tripped_w)
     signal[8] = asked_w

@@ -6,6 +6,8 @@ from __future__ import annotations
 SITE_SIGNALS = 20
 RACK_SIGNALS = 11
 NODE_SIGNALS = 2
+CHAIN_SIGNALS = 1  # of nodes with dynamics
+RIDE_SIGNALS = 7  # of nodes with ride-through
 GENERATION_SIGNALS = 1
 STORAGE_SIGNALS = 13
 

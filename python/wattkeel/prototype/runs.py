@@ -30,10 +30,11 @@ from wattkeel.prototype.battery import (
 from wattkeel.prototype.control import control_step, measured_load
 from wattkeel.prototype.converter import converter_dc, converter_response, converter_settle
 from wattkeel.prototype.cooling import cooling_step
-from wattkeel.prototype.distribution import distribution_step
+from wattkeel.prototype.distribution import distribution_step, ride_signals
 from wattkeel.prototype.frequency import frequency_window, load_shedding
 from wattkeel.prototype.gpu import gpu_power
 from wattkeel.prototype.grid import grid_events, grid_step
+from wattkeel.prototype.layout import RIDE_SIGNALS
 from wattkeel.prototype.network import capacitor_step, tap_step
 from wattkeel.prototype.rack import rack_load, rack_psu, rack_store
 from wattkeel.prototype.supercapacitor import supercapacitor_step
@@ -84,10 +85,25 @@ def rack_run(
 
 
 @kernel
-def distribution_run(ticks, n, p, s, load_w, input_w, loss_w, bus_w, changed):
-    """Losses of a distribution tree of ``n`` nodes."""
+def distribution_run(
+    ticks, n, p, s, ride, ride_state, chain, chain_state, voltage_pu, frequency_pu, load_w, input_w, loss_w,
+    bus_w, changed, stored_w, ride_signal, ride_mode,
+):  # fmt: skip
+    """A distribution tree of ``n`` nodes under a given voltage and frequency of the site bus.
+
+    Shapes: ``stored_w`` (ticks, chains); ``ride_mode`` (ticks, rides), ``ride_signal`` (ticks, rides times
+    RIDE_SIGNALS).
+    """
     for t in range(ticks):
-        bus_w[t] = distribution_step(n, p, s, load_w[t], input_w[t], loss_w[t], changed[t])
+        bus_w[t] = distribution_step(
+            n, p, s, ride, ride_state, chain, chain_state, t, voltage_pu[t], frequency_pu[t], load_w[t],
+            input_w[t], loss_w[t], changed[t],
+        )  # fmt: skip
+        for c in range(chain.shape[0]):
+            stored_w[t, c] = chain_state[c].stored_w
+        for r in range(ride.shape[0]):
+            ride_signals(ride_state[r], ride_signal[t], RIDE_SIGNALS * r)
+            ride_mode[t, r] = ride_state[r].mode
 
 
 @kernel
