@@ -144,8 +144,8 @@ def _distribution(scenario: Scenario) -> Iterator[str]:
         while node.dynamics != "none" and above in nodes:
             if nodes[above].dynamics != "none":
                 yield (
-                    f"distribution.{name}.dynamics: {above} upstream has dynamics too, and the published chain "
-                    "reaches from the grid to the chips; keep one of them"
+                    f"distribution.{name}.dynamics: {above} upstream has dynamics too, and the published "
+                    "chain reaches from the grid to the chips; keep one of them"
                 )
                 break
             above = nodes[above].feeds_from
@@ -154,8 +154,9 @@ def _distribution(scenario: Scenario) -> Iterator[str]:
         filter_s = (node.perc1 or Perc1()).voltage_filter_s
         if 0.0 < filter_s < tick_s * (1.0 - _ROUNDING):
             yield (
-                f"distribution.{name}.perc1.voltage_filter: {format_quantity(filter_s, 's')} lies within one tick of "
-                f"{format_quantity(tick_s, 's')}; shorten the tick to see which sags make the load cease"
+                f"distribution.{name}.perc1.voltage_filter: {format_quantity(filter_s, 's')} lies within "
+                f"one tick of {format_quantity(tick_s, 's')}; shorten the tick to see which sags make the "
+                "load cease"
             )
 
 

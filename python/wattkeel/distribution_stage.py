@@ -120,4 +120,5 @@ def run_distribution(
 
 
 def _ride_run(flow: Floats, mode: NDArray[np.int64]) -> stages.RideRun:
-    return stages.RideRun(*(flow[:, j] for j in range(RIDE_SIGNALS)), mode)
+    ceased, lost, backup, loss, spent, reactive, connected = (flow[:, j] for j in range(RIDE_SIGNALS))
+    return stages.RideRun(ceased, lost, backup, loss, spent, reactive, connected, mode)

@@ -1,9 +1,10 @@
-"""The power electronics of a data centre from the grid to the chips: equations, operating point, linear models.
+"""Power electronics of a data centre from the grid to the chips: equations, operating point, linear models.
 
-A rectifier (active front end) with its phase-locked loop (PLL), DC link, UPS inverter, power supplies (PSU) and
-DC-DC converters feed a load; 21 states. Per unit of the power of the chain; currents are positive towards the
-load. Equations, PI tuning and parameter sets: Zhao and Zhao, arXiv:2604.06624. How the power drawn at the
-point of common coupling (PCC) follows the load does not depend on the base: the linear model scales.
+A rectifier (active front end) with its phase-locked loop (PLL), DC link, UPS inverter, power supplies (PSU)
+and DC-DC converters feed a load; 21 states. Per unit of the power of the chain; currents are positive
+towards the load. Equations, PI tuning and parameter sets: Zhao and Zhao, arXiv:2604.06624. How the power
+drawn at the point of common coupling (PCC) follows the load does not depend on the base: the linear model
+scales.
 
 From the 21 states come all forms of ``distribution.<node>.dynamics``: the linearised chain, a reduced chain
 by balanced residualisation, and a second-order block.

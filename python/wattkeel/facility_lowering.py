@@ -73,7 +73,7 @@ def lower_tree(nodes: Mapping[str, models.Distribution], reactive_per_watt: floa
 
 
 def lower_chain(record: Any, system: StateSpace, tick_s: float) -> None:
-    """Exact step of a linear model of gain 1 at zero frequency, with the energy that it holds as one more row.
+    """Exact step of a linear model of gain 1 at zero frequency; the energy that it holds is one more row.
 
     Parameters
     ----------

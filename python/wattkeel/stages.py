@@ -100,8 +100,8 @@ class RideRun:
 class DistributionRun:
     """Input power and loss of every node by name, and power drawn from the site bus; (ticks,), W.
 
-    ``stored_power_w`` goes into the power electronics of nodes with dynamics; ``ride`` is there for nodes with
-    ride-through. power = load - ceased + loss + stored + recharge (of the backup).
+    ``stored_power_w`` goes into the power electronics of nodes with dynamics; ``ride`` is there for nodes
+    with ride-through. power = load - ceased + loss + stored + recharge (of the backup).
     """
 
     power_w: Mapping[str, Floats]

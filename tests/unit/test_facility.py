@@ -49,9 +49,15 @@ def site(tables: dict[str, Any]) -> dict[str, Any]:
         "rack": {"racks": {"feeds_from": "pdu"}},
         "distribution": {
             "pdu": {"rated_power_w": 1.5e8, "feeds_from": "ups"},
-            "ups": {"kind": "ups", "rated_power_w": 1.5e8, "loss_b": 0.02, "dynamics": "chain", "ride_through": "perc1"},
+            "ups": {
+                "kind": "ups", "rated_power_w": 1.5e8, "loss_b": 0.02,
+                "dynamics": "chain", "ride_through": "perc1",
+            },
         },
-        "grid": {"scr": 20.0, "power_factor": 0.98, "event": [{"start_s": 1.0, "duration_s": 0.1, "voltage_pu": 0.2}]},
+        "grid": {
+            "scr": 20.0, "power_factor": 0.98,
+            "event": [{"start_s": 1.0, "duration_s": 0.1, "voltage_pu": 0.2}],
+        },
     }  # fmt: skip
     return lossless_site(1e8, laid_over(base, tables))
 
@@ -185,7 +191,8 @@ class TestRideThrough:
         node = Distribution(rated_power_w=2.0 * LOAD_W, ride_through="perc1", perc1=perc1)
         for frequency_pu, expected in ((0.9985, -0.005), (0.9995, 0.0), (1.0015, 0.0), (1.003, 0.01)):
             run = wk.stages.distribution(
-                {"n": node}, load_power_w={"n": np.full(500, LOAD_W)}, time_step_s=1e-3, frequency_pu=frequency_pu, engine=engine
+                {"n": node}, load_power_w={"n": np.full(500, LOAD_W)}, time_step_s=1e-3,
+                frequency_pu=frequency_pu, engine=engine,
             )  # fmt: skip
             assert run.bus_power_w[-1] == pytest.approx(LOAD_W * (1.0 + expected), rel=1e-9)
 
@@ -327,7 +334,8 @@ class TestSite:
         )
         names = Engine(plain).signal_names
         assert [name for name in names if name.startswith("distribution.")] == [
-            "distribution.pdu.power_w", "distribution.pdu.loss_w", "distribution.ups.power_w", "distribution.ups.loss_w",
+            "distribution.pdu.power_w", "distribution.pdu.loss_w",
+            "distribution.ups.power_w", "distribution.ups.loss_w",
         ]  # fmt: skip
 
     @pytest.mark.parametrize(

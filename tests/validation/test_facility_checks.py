@@ -1,4 +1,4 @@
-"""Facility against published figures: static chain, power electronics, sags. The cases are data beside this file."""
+"""Facility against published figures: static chain, power electronics, sags. Cases are data beside it."""
 
 from __future__ import annotations
 
@@ -29,16 +29,24 @@ class TestStaticChain:
         tables = {
             "simulation": {"duration_s": 0.1},
             "title": "PH-13",
-            "workload": {"job": {"compute_pu": 1.0, "communication_pu": 1.0}, "none": {"compute_pu": 0.0, "communication_pu": 0.0}},
-            "gpu": {"gpu": {"rated_power_w": load["gpu_w"]}, "none": {"rated_power_w": 1.0, "idle_power_w": 0.0}},
+            "workload": {
+                "job": {"compute_pu": 1.0, "communication_pu": 1.0},
+                "none": {"compute_pu": 0.0, "communication_pu": 0.0},
+            },
+            "gpu": {
+                "gpu": {"rated_power_w": load["gpu_w"]},
+                "none": {"rated_power_w": 1.0, "idle_power_w": 0.0},
+            },
             "rack": {
                 "racks": {
                     "count": self.DATA["nodes"], "gpus_per_rack": 4, "overhead_w": load["other_w"],
-                    "psu_form": "offset", "psu_offset_w": sivoc_w, "psu_offset_efficiency": sivoc, "feeds_from": "rectifiers",
+                    "psu_form": "offset", "psu_offset_w": sivoc_w, "psu_offset_efficiency": sivoc,
+                    "feeds_from": "rectifiers",
                 },
                 "switches": {
-                    "count": self.DATA["chassis"], "gpus_per_rack": 1, "overhead_w": self.DATA["switches_w"], "gpu": "none",
-                    "workload": "none", "psu_loss_a": 0.0, "psu_loss_c": 0.0, "feeds_from": switches_feed_from,
+                    "count": self.DATA["chassis"], "gpus_per_rack": 1, "gpu": "none", "workload": "none",
+                    "overhead_w": self.DATA["switches_w"], "psu_loss_a": 0.0, "psu_loss_c": 0.0,
+                    "feeds_from": switches_feed_from,
                 },
             },
             "distribution": {
@@ -172,8 +180,12 @@ class TestChain:
         tables = {
             "simulation": {"duration_s": 6.0, "tick_s": tick_s},
             "title": "PH-14",
-            "workload": {"job": {"kind": "trace", "trace": str(path), "trace_columns": ["power_w"], "trace_boundary": "rack",
-                                 "trace_gpus": 1e5}},
+            "workload": {
+                "job": {
+                    "kind": "trace", "trace": str(path), "trace_columns": ["power_w"],
+                    "trace_boundary": "rack", "trace_gpus": 1e5,
+                }
+            },
             "rack": {"racks": {"feeds_from": "ups"}},
             "distribution": {"ups": {"kind": "ups", "rated_power_w": 2e6, "dynamics": "chain"}},
         }  # fmt: skip

@@ -128,7 +128,7 @@ def ride_events(v, k, tick, i, r):
 
 @kernel
 def facility_step(v, k, tick, signal):
-    """Distribution and cooling; returns (IT power, load of the site bus, active and reactive power of rides)."""
+    """Distribution and cooling; returns (IT power, load of the site bus, P and Q behind ride-through)."""
     nodes = v.node.shape[0]
     direct_w = 0.0
     it_w = 0.0

@@ -17,7 +17,8 @@ def distribution_step(
 
     The load of a node passes its dynamics (what its rectifiers ask for, and when), its ride-through (what
     they draw at this voltage), then the loss law. ``load_w`` (n,) holds the racks' share on entry, and on
-    return what every node carries before its loss. ``changed`` (n,) is 1 where an overload began, -1 where one ended.
+    return what every node carries before its loss. ``changed`` (n,) is 1 where an overload began, -1 where
+    one ended.
     """
     bus_w = 0.0
     for i in range(n):

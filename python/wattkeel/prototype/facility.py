@@ -1,8 +1,8 @@
 """Stage `distribution`: dynamics of a node's power electronics as a linear model with an exact step.
 
-The model dx/dt = A x + B u, y = C x + D u takes the load u and gives the power y drawn from upstream, with gain 1
-at zero frequency. Then 1 - H(s) = -s C A^-1 (s - A)^-1 B, so the energy that the chain holds is linear in its
-state, E = C A^-1 x, and the mean of y over a tick is exactly u + (E' - E)/dt for a load held over the tick.
+The model dx/dt = A x + B u, y = C x + D u takes the load u and gives the power y asked of upstream, with gain
+1 at zero frequency. Then 1 - H(s) = -s C A^-1 (s - A)^-1 B, so the energy that the chain holds is linear in
+its state, E = C A^-1 x, and the mean of y over a tick is exactly u + (E' - E)/dt for a load held over it.
 No energy is lost or made, at any tick and over any time.
 """
 
@@ -19,8 +19,8 @@ LEAST_W = 1e-100
 def chain_step(p, s, power_w):
     """One tick of the chain for a load held over it; returns the power stored, W (mean over the tick).
 
-    What its rectifiers ask for is ``power_w`` plus that. ``state`` holds ``states`` states and then the energy, which
-    the matrix carries as one more row. The first call starts in equilibrium.
+    What its rectifiers ask for is ``power_w`` plus that. ``state`` holds ``states`` states, then the energy,
+    which the matrix carries as one more row. The first call starts in equilibrium.
     """
     x = s.state
     new = s.next

@@ -1,8 +1,8 @@
 """Stage `distribution`: how the load behind a node answers the voltage of the site bus.
 
-PERC1, the aggregate power-electronic load of EPRI and WECC, with a counter of sags and a backup. Quantities are
-per unit of the rating of the node and of the voltage before the first disturbance. In each pair P comes first,
-then Q.
+PERC1, the aggregate power-electronic load of EPRI and WECC, with a counter of sags and a backup. Quantities
+are per unit of the rating of the node and of the voltage before the first disturbance. In each pair P comes
+first, then Q.
 """
 
 from __future__ import annotations
@@ -143,8 +143,8 @@ def ride_share(p, s):
 def backup_step(p, s, ceased_w):
     """Exchange with the backup for a load that is not drawn; returns what is drawn to recharge it, W.
 
-    While the load is connected the backup is recharged, so that it takes recharge less ``ceased_w``. That may be
-    below zero (short of demand: it delivers) or above (the load draws more than its demand). What it can
+    While the load is connected the backup is recharged, so that it takes recharge less ``ceased_w``. That may
+    be below zero (short of demand: it delivers) or above (the load draws more than its demand). What it can
     neither deliver nor take is lost load, in the second case negative.
     """
     s.backup_w = 0.0

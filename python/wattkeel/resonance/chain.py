@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wattkeel import loading, lowering
+from wattkeel import facility_chain, loading, lowering
 from wattkeel._generated import dtypes, models
 from wattkeel.linear import StateSpace
 from wattkeel.plant import records, role_limits, start_grid, switching_records
@@ -82,7 +82,7 @@ def upstream(scenario: Scenario, point: Point, omega: Floats, tick_s: float) -> 
     from_gpu = np.zeros(len(omega), dtype=complex)
     for name, rack in model.rack.items():
         tree = _tree_slope(scenario, point, name) - cooling.proportional - cooling.lagged
-        bus = tree + warmth
+        bus = tree * _electronics(model, rack, omega, tick_s) + warmth
         from_rack += inlets[name] / sum(inlets.values()) * bus
         inlet = _inlet_slope(scenario, point, name) * _shelf(rack, omega, tick_s)
         from_gpu += gpus[name] / sum(gpus.values()) * inlet * bus
@@ -98,6 +98,19 @@ def _tree_slope(scenario: Scenario, point: Point, name: str) -> float:
         for side in (-1.0, 1.0)
     ]
     return (ends[1] - ends[0]) / (2.0 * step_w * rack.count)
+
+
+def _electronics(model: models.ScenarioModel, rack: models.Rack, omega: Floats, tick_s: float) -> Complexes:
+    """Response of the power electronics on the way from a rack to the site bus."""
+    passed = np.ones(len(omega), dtype=complex)
+    above = rack.feeds_from
+    while above in model.distribution:
+        node = model.distribution[above]
+        if node.dynamics != "none":
+            system = facility_chain.block(node.chain or models.FacilityChain(), node.dynamics)
+            passed *= pieces.conserving(system, omega, tick_s)
+        above = node.feeds_from
+    return passed
 
 
 def _inlet_slope(scenario: Scenario, point: Point, name: str) -> float:

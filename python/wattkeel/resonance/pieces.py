@@ -75,6 +75,20 @@ def stepped(system: StateSpace, omega: Floats, tick_s: float) -> Complexes:
     return np.asarray(system.c @ states + system.d)
 
 
+def conserving(system: StateSpace, omega: Floats, tick_s: float) -> Complexes:
+    """Power asked for by a node with dynamics over its load: mean over the tick, from the energy held.
+
+    See ``wattkeel.prototype.facility``. Shape (frequencies,).
+    """
+    if tick_s <= 0.0:
+        return system.response(omega / (2.0 * np.pi))[:, 0, 0]
+    energy = np.linalg.solve(system.a.T, system.c[0])[None]
+    held = StateSpace(
+        system.a, system.b, energy, np.zeros((1, 1)), system.states, system.inputs, ("energy_j",)
+    )
+    return np.asarray(1.0 + (1.0 - delay(omega, tick_s)) / tick_s * stepped(held, omega, tick_s)[:, 0, 0])
+
+
 def _geometric(angle: Floats, count: int) -> Complexes:
     """Sum of ``exp(-j k angle)`` for k from 0 to count - 1, without cancellation."""
     half = 0.5 * angle

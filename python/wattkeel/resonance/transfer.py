@@ -228,6 +228,11 @@ def _notes(scenario: Scenario, point: chain.Point) -> tuple[str, ...]:
         notes.append("the storage delivers or takes a steady power at this target, and will run out")
     if any(rack.store_energy_j > 0.0 for rack in model.rack.values()):
         notes.append("shelf stores are linear only within their energy and power")
+    riding = [name for name, node in model.distribution.items() if node.ride_through != "none"]
+    if riding:
+        notes.append(
+            f"the answer of {', '.join(riding)} to the voltage (ride_through) is left out of the parts"
+        )
     return tuple(notes)
 
 
