@@ -209,6 +209,36 @@ def grid_cases(plant: Any) -> dict[str, Case]:
     return found | {"grid support": _run_case("support_run", args)}
 
 
+def distribution_cases() -> dict[str, Case]:
+    """One node: its loss alone, with each form of dynamics, and with ride-through."""
+    from wattkeel import facility_lowering, parameters
+    from wattkeel._generated import dtypes
+    from wattkeel.plant import records
+    from wattkeel.prototype.layout import RIDE_SIGNALS
+
+    load_w = 1e6 * (1.0 + 0.5 * np.sin(np.arange(TICKS) / 50.0)).reshape(TICKS, 1)
+    found = {}
+    for name, values in (
+        ("node", {}),
+        ("node, chain of 21 states", {"dynamics": "chain"}),
+        ("node, chain of 5 states", {"dynamics": "chain_reduced"}),
+        ("node, second order", {"dynamics": "chain_second_order"}),
+        ("node, ride-through", {"ride_through": "perc1"}),
+    ):
+        node = parameters.Distribution(rated_power_w=2e6, loss_b=0.02, **values)
+        tree = facility_lowering.lower_tree({"node": node}, 0.2, 1e-3)
+        rides, chains = len(tree.ride), len(tree.chain)
+        arguments = (
+            1, tree.node, records(dtypes.NodeState, 1), tree.ride, records(dtypes.RideState, rides),
+            tree.chain, records(dtypes.ChainState, chains), np.ones(TICKS), np.zeros(TICKS), load_w,
+            np.zeros((TICKS, 1)), np.zeros((TICKS, 1)), np.zeros(TICKS), np.zeros((TICKS, 1), dtype=np.int64),
+            np.zeros((TICKS, chains)), np.zeros((TICKS, rides * RIDE_SIGNALS)),
+            np.zeros((TICKS, rides), dtype=np.int64),
+        )  # fmt: skip
+        found[name] = _run_case("distribution_run", arguments)
+    return found
+
+
 def _run_case(kernel: str, args: tuple[Any, ...]) -> Case:
     return Case(kernel, partial(_copies, TICKS, *args), unit="ns/call", calls=3)
 
@@ -227,6 +257,7 @@ def all_cases() -> dict[str, Case]:
     """Every kernel that is timed, by the name that is shown."""
     plant = _warm_plant()
     cases = lane_cases(plant) | storage_cases(plant) | battery_cases() | grid_cases(plant)
+    cases |= distribution_cases()
     return cases | {"record_tick": record_case()}
 
 

@@ -170,6 +170,8 @@ def signal_rows() -> Iterator[str]:
         ("", signals._SITE),
         (PLACES["rack"], signals._RACK),
         (PLACES["node"], signals._NODE),
+        (PLACES["node"], signals._CHAIN),
+        (PLACES["node"], signals._RIDE),
         (PLACES["plant"], signals._GENERATION),
         (PLACES["unit"], signals._STORAGE),
     ):
