@@ -111,7 +111,8 @@ class Plant(NamedTuple):
 
 # What changes while a site is stepped: a snapshot is a copy of these.
 STATE_MEMBERS = (
-    "job_state", "gpu_state", "node_state", "ride_state", "chain_state", "cooling_state", "generation_state", "converter_state",
+    "job_state", "gpu_state", "node_state", "ride_state", "chain_state", "cooling_state", "generation_state",
+    "converter_state",
     "converter_ring", "battery_state", "cell", "supercapacitor_state", "support_state", "control_state",
     "grid_state", "shedding_state", "frequency_ring", "tap_changer_state", "capacitor_bank_state",
     "island_state", "forming_state", "clock", "lane", "level", "ring", "unit_soc", "signal", "meter",
