@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stage `storage` of a site: its units. Specification: prototype/storage.py.
+#pragma once
+
+#include "battery.hpp"
+#include "converter.hpp"
+#include "event_log.hpp"
+#include "island.hpp"
+#include "supercapacitor.hpp"
+#include "support.hpp"
+
+namespace wattkeel::WATTKEEL_ISA_NAMESPACE {
+
+struct StorageFlow {
+    double power_w;
+    double reactive_var;
+};
+
+// What the store of a unit did, its hottest temperature and its auxiliaries.
+struct StoreFlow {
+    BatteryFlow flow;
+    double temperature_k;
+    double auxiliary_w;
+};
+
+static inline StoreFlow cells_step(const SiteView& v, const ChunkView& k, Index tick, Index u,
+                                   double dc_w) {
+    const BatteryParams& p = v.battery[u];
+    BatteryState& s = v.battery_state[u];
+    const CellRows cell{v.cell.data + p.first, p.groups};
+    const BatteryFlow flow =
+        battery_step(p, s, v.container[u], drive_power, cell, v.table.data, dc_w);
+    const double warmth = hottest(p.groups, cell);
+    if (s.outside != s.outside_was) {
+        const double limit = warmth < p.table_least_k ? p.table_least_k : p.table_most_k;
+        log_event(k, tick, event_cells_outside, u, s.outside, warmth, limit);
+        s.outside_was = s.outside;
+    }
+    return {flow, warmth, s.auxiliary_w};
+}
+
+// Converter and cells of unit `u`, asked for `wanted` W; `out` are its signals.
+static inline StorageFlow store_step(const SiteView& v, const ChunkView& k, Index tick, Index u,
+                                     double wanted, double* out) {
+    const ConverterParams& p = v.converter[u];
+    ConverterState& s = v.converter_state[u];
+    const double dc_w = converter_dc(p, v.converter_table.data, wanted, s.reactive_power_var);
+    StoreFlow store;
+    if (p.kind == storage_kind_battery) {
+        store = cells_step(v, k, tick, u, dc_w);
+    } else {
+        const SupercapacitorParams& c = v.supercapacitor[u];
+        SupercapacitorState& b = v.supercapacitor_state[u];
+        const CellFlow cell = supercapacitor_step(c, b, v.site[0].tick_s, dc_w);
+        const double soc = (b.energy_j - c.energy_empty_j) * c.soc_per_j;
+        store = {{cell.delivered_w, cell.inner_w, cell.heat_w, 0.0, b.current_a, b.voltage_v, soc,
+                  cell.limited},
+                 0.0,
+                 0.0};
+    }
+    const BatteryFlow& cell = store.flow;
+    const double power = cell.limited == 1 ? converter_ac(p, v.converter_table.data,
+                                                          cell.delivered_w, s.reactive_power_var)
+                                           : wanted;
+    const Index limited = cell.limited | (s.curbed & 1);
+    if (limited != s.limited) {
+        log_event(k, tick, event_storage_limited, u, limited, power, s.asked_w);
+    }
+    s.limited = limited;
+    v.unit_soc[u] = cell.soc;
+    out[0] = converter_asked(p, s);
+    out[1] = power;
+    out[2] = cell.delivered_w - power;
+    out[3] = cell.heat_w;
+    out[4] = cell.inner_w;
+    out[5] = cell.soc;
+    out[6] = cell.voltage_v;
+    out[7] = cell.current_a;
+    out[8] = limited == 1 ? s.asked_w - power : 0.0;
+    out[9] = cell.stored_w;
+    out[10] = store.temperature_k;
+    out[11] = store.auxiliary_w;
+    out[12] = s.support_w;
+    return {power - store.auxiliary_w, converter_settle(p, s, power)};
+}
+
+static inline void unit_support(const SiteView& v, const ChunkView& k, Index tick, Index u) {
+    const SupportParams& p = v.support[u];
+    const GridState& grid = v.grid_state[0];
+    if (p.active == 0 || grid.started == 0) return;
+    ConverterState& s = v.converter_state[u];
+    const IslandState& island = v.island_state[0];
+    if (island.mode == mode_dark || island.frequency_hz <= 0.0) {
+        s.support_w = 0.0;
+        s.support_var = 0.0;
+        return;
+    }
+    const double jump_rad = island.mode == mode_connected ? grid.phase_jump_rad : 0.0;
+    const SupportFlow flow =
+        support_step(p, v.support_state[u], island.frequency_hz, jump_rad, grid.bus_voltage_pu);
+    s.support_w = flow.power_w;
+    s.support_var = flow.reactive_var;
+    if (flow.change != 0) {
+        log_event(k, tick, event_fast_response, u, flow.change > 0 ? 1 : 0, island.frequency_hz,
+                  p.nominal_hz * (1.0 + p.response_pu));
+    }
+}
+
+static inline StorageFlow following_step(const SiteView& v, const ChunkView& k, Index tick,
+                                         double* out) {
+    StorageFlow total{0.0, 0.0};
+    const double voltage_pu = v.grid_state[0].bus_voltage_pu;
+    for (Index u = 0; u < v.converter.size; ++u) {
+        if (v.forming[u].present == 1) continue;
+        unit_support(v, k, tick, u);
+        const double wanted = converter_response(v.converter[u], v.converter_state[u],
+                                                 v.converter_ring.data, voltage_pu);
+        const StorageFlow flow = store_step(v, k, tick, u, wanted, out + storage_signals * u);
+        total.power_w += flow.power_w;
+        total.reactive_var += flow.reactive_var;
+    }
+    return total;
+}
+
+static inline double forming_network(const SiteView& v, double bus_w, double load_w,
+                                     double load_var, double given_var) {
+    const GridParams& p = v.grid[0];
+    const GridState& s = v.grid_state[0];
+    IslandState& island = v.island_state[0];
+    const bool connected = island.mode == mode_connected;
+    const NetworkSource z = network_source(p, s, v.tap_changer_state[0].ratio);
+    const double bank =
+        v.capacitor_bank[0].step_pu * static_cast<double>(v.capacitor_bank_state[0].in_use);
+    const double standing = connected ? p.transformer_loss_0_w : 0.0;
+    const NetworkLoad q = network_load(p, bank, bus_w + standing, load_w, load_var, given_var);
+    if (s.started == 0) {
+        const BusVoltage bus = bus_voltage(z.voltage_pu, z.resistance_pu, z.reactance_pu, q.p0,
+                                           q.p1, q.p2, q.q0, q.q1, q.q2, s.bus_voltage_pu);
+        forming_begin(v.converter.size, v.forming.data, v.forming_state.data, z.resistance_pu,
+                      z.reactance_pu, bus.share * bus.power_pu, bus.share * bus.var_pu,
+                      bus.voltage_pu);
+    }
+    const BusPhasor bus_at = forming_solve(
+        v.converter.size, v.forming.data, v.forming_state.data,
+        island.energised * (1.0 + island.lift_pu), connected ? z.voltage_pu : 0.0, z.resistance_pu,
+        z.reactance_pu, q.p0, q.p1, q.p2, q.q0, q.q1, q.q2, s.bus_voltage_pu, p.base_va);
+    island.bus_cosine = bus_at.cosine;
+    island.bus_sine = bus_at.sine;
+    return bus_at.voltage_pu;
+}
+
+// Deviation of the frequency of all forming units together, pu.
+static inline double site_deviation(const SiteView& v) {
+    double site_pu = 0.0;
+    for (Index u = 0; u < v.converter.size; ++u) {
+        site_pu += v.forming[u].weight * v.forming_state[u].deviation_pu;
+    }
+    return site_pu;
+}
+
+static inline StorageFlow forming_unit_step(const SiteView& v, const ChunkView& k, Index tick,
+                                            double* out, Index u, double voltage_pu) {
+    const ConverterParams& p = v.converter[u];
+    ConverterState& s = v.converter_state[u];
+    FormingState& f = v.forming_state[u];
+    const GridParams& grid = v.grid[0];
+    const IslandState& island = v.island_state[0];
+    converter_heard(p, s, v.converter_ring.data);
+    const double wanted = converter_capability(p, s, f.wanted_w, f.wanted_var, voltage_pu);
+    const StorageFlow flow = store_step(v, k, tick, u, wanted, out + storage_signals * u);
+    forming_curtailed(f, s.power_w);
+    if (island.mode == mode_connected) {
+        f.set_w = s.asked_w + f.bump_w;
+        f.bump_w = snap(f.bump_w * v.island[0].restore_decay, p.power_round_w);
+    } else {
+        f.set_w = f.wanted_w + (f.set_w - f.wanted_w) * v.island[0].restore_decay;
+    }
+    if (island.mode != mode_dark) {
+        const double grid_pu = v.grid_state[0].frequency_hz / grid.nominal_frequency_hz - 1.0;
+        double slip_pu = 0.0;
+        if (island.syncing == 1) {
+            slip_pu = grid_pu + v.island[0].sync_slip_hz / grid.nominal_frequency_hz;
+        }
+        const double frame_pu = island.mode == mode_connected ? grid_pu : island.deviation_pu;
+        forming_step(v.forming[u], f, slip_pu, grid.nominal_frequency_hz * v.island[0].turn_per_hz,
+                     frame_pu);
+    }
+    return flow;
+}
+
+struct FormingFlow {
+    StorageFlow total;
+    double voltage_pu;
+};
+
+static inline FormingFlow forming_units_step(const SiteView& v, const ChunkView& k, Index tick,
+                                             double* out, double bus_w, double load_w,
+                                             double load_var, double given_var) {
+    StorageFlow total{0.0, 0.0};
+    double voltage = 0.0;
+    IslandState& island = v.island_state[0];
+    const bool dark = island.mode == mode_dark;
+    island.deviation_pu = site_deviation(v);
+    bool held = false;
+    bool free = island.mode == mode_connected;
+    for (Index u = 0; u < v.converter.size; ++u) {
+        v.forming_state[u].fixed = 0;
+        if (v.forming[u].present == 0) continue;
+        bus_w += v.battery_state[u].auxiliary_w;
+        if (dark) {
+            v.forming_state[u].wanted_w = 0.0;
+            v.forming_state[u].wanted_var = 0.0;
+        }
+    }
+    if (!dark) voltage = forming_network(v, bus_w, load_w, load_var, given_var);
+    for (Index u = 0; u < v.converter.size; ++u) {
+        if (v.forming[u].present == 0) continue;
+        const ConverterState& s = v.converter_state[u];
+        const ConverterRoom room = converter_room(v.converter[u], s, voltage);
+        if (forming_limit(v.forming_state[u], room.apparent_va, s.power_w) == 1) {
+            const StorageFlow flow = forming_unit_step(v, k, tick, out, u, voltage);
+            total.power_w += flow.power_w;
+            total.reactive_var += flow.reactive_var;
+            bus_w -= s.power_w;
+            given_var += flow.reactive_var;
+            held = true;
+        } else {
+            free = true;
+        }
+    }
+    if (held && free && !dark) voltage = forming_network(v, bus_w, load_w, load_var, given_var);
+    for (Index u = 0; u < v.converter.size; ++u) {
+        if (v.forming[u].present == 0 || v.forming_state[u].fixed == 1) continue;
+        const StorageFlow flow = forming_unit_step(v, k, tick, out, u, voltage);
+        total.power_w += flow.power_w;
+        total.reactive_var += flow.reactive_var;
+    }
+    return {total, voltage};
+}
+
+}  // namespace wattkeel::WATTKEEL_ISA_NAMESPACE
