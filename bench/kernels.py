@@ -7,7 +7,7 @@ runs once on fresh arguments in every implementation; all arguments and results 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -124,6 +124,14 @@ def storage_cases(plant: Any) -> dict[str, Case]:
     return {name: _run_case(kernel, args) for name, (kernel, args) in arguments.items()}
 
 
+def _recorded(values: Iterable[Any]) -> list[Any]:
+    """Arrays of one record as single records, the rest as it is."""
+    return [
+        One(value) if isinstance(value, np.ndarray) and value.dtype.names is not None else value
+        for value in values
+    ]  # fmt: skip
+
+
 def battery_cases() -> dict[str, Case]:
     """One battery with all its tables, also at its lower limit and with strings that differ; and many."""
     from wattkeel import battery_stage, parameters
@@ -147,7 +155,7 @@ def battery_cases() -> dict[str, Case]:
             POWER,
             unit.cell,
             unit.table,
-            *battery_stage.uncounted(),
+            *_recorded(battery_stage.uncounted()),
             command,
             *out,
             np.zeros(TICKS, dtype=np.int64),

@@ -163,6 +163,16 @@ def _figures(title: str, prefix: str, measures: dict[str, Any]) -> list[str]:
     return [title, *table(["what", "unit", *columns], body), ""] if body else []
 
 
+def grid_lines(measures: dict[str, Any]) -> list[str]:
+    """Table of what each addition to the grid costs."""
+    _, rows = _columns(measures, "grid/")
+    body = [
+        [name, *(number(cells[c]["value"]) if c in cells else "-" for c in ("tick", "added"))]
+        for name, cells in rows.items()
+    ]
+    return ["Grid, ns per tick", *table(["case", "ns/tick", "over plain"], body), ""] if body else []
+
+
 def other_lines(measures: dict[str, Any]) -> list[str]:
     """Table of what is left: memory and whole runs."""
     names = [name for name in measures if name.startswith(("memory/", "simulate/"))]
@@ -222,6 +232,7 @@ def lines(report: dict[str, Any]) -> list[str]:
         kernel_lines,
         battery_lines,
         ageing_lines,
+        grid_lines,
         flicker_lines,
         engine_lines,
         prototype_lines,

@@ -17,6 +17,7 @@ import ageing  # noqa: E402
 import batteries  # noqa: E402
 import engine  # noqa: E402
 import flicker  # noqa: E402
+import grid  # noqa: E402
 import kernels  # noqa: E402
 import memory  # noqa: E402
 import peers  # noqa: E402
@@ -29,6 +30,7 @@ MODULES = {
     "batteries": batteries,
     "ageing": ageing,
     "flicker": flicker,
+    "grid": grid,
     "engine": engine,
     "prototype": prototype,
     "memory": memory,

@@ -32,7 +32,10 @@ ROOMS = {
 COMPOSERS = {"__init__", "cli", "result", "rundir", "simulation"}
 
 # Never loaded by a run without the extra that names them.
-OPTIONAL = {"comtrade", "matplotlib", "numba", "pandas", "polars", "pyarrow", "scipy", "tomli_w"}
+OPTIONAL = {
+    "comtrade", "dss", "matplotlib", "numba", "opendssdirect", "pandas", "polars", "power_grid_model",
+    "pyarrow", "scipy", "tomli_w",
+}  # fmt: skip
 
 
 def sources(folder: str, *suffixes: str) -> list[Path]:

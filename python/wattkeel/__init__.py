@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from wattkeel._version import __version__
 
 if TYPE_CHECKING:
-    from wattkeel import ageing, parameters, power_quality, resonance, sizing, stages
+    from wattkeel import ageing, interop, parameters, power_quality, resonance, sizing, stages
     from wattkeel.engine import Engine, Snapshot
     from wattkeel.errors import Fault, MissingExtra, ScenarioError, SimulationError
     from wattkeel.result import Result, open_result
@@ -35,6 +35,7 @@ __all__ = [
     "Snapshot",
     "__version__",
     "ageing",
+    "interop",
     "load",
     "open_result",
     "parameters",
@@ -62,7 +63,7 @@ _HOME = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("ageing", "parameters", "power_quality", "resonance", "sizing", "stages"):
+    if name in ("ageing", "interop", "parameters", "power_quality", "resonance", "sizing", "stages"):
         return importlib.import_module(f"wattkeel.{name}")
     if name in _HOME:
         value = getattr(importlib.import_module(f"wattkeel.{_HOME[name]}"), name)

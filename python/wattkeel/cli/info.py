@@ -12,7 +12,15 @@ from wattkeel._version import __version__
 from wattkeel.cli.common import Verbs, add_json, print_json, table
 
 # Package that an extra stands for -> extra.
-EXTRAS = {"numba": "numba", "pyarrow": "io", "comtrade": "io", "tomli_w": "io", "matplotlib": "plot"}
+EXTRAS = {
+    "numba": "numba",
+    "pyarrow": "io",
+    "comtrade": "io",
+    "tomli_w": "io",
+    "matplotlib": "plot",
+    "power_grid_model": "grid",
+    "opendssdirect": "opendss",
+}
 
 
 def add_parser(verbs: Verbs) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wattkeel.errors import Fault, ScenarioError
+from wattkeel.interop.steps import Statistic, courses, opened, steps_of
 from wattkeel.jsonio import write_text
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ Format = Literal["ASCII", "FLOAT32"]
 Revision = Literal["1999", "2013"]
 
 POI = ("poi.voltage_pu", "poi.frequency_hz", "poi.power_w", "poi.reactive_power_var")
-"""Signals that `write_poi` writes when none are named."""
+"""Signals that `write_poi` writes when none are named, as far as they were kept."""
 
 _ASCII_MOST = 99998  # 99999 marks a missing value
 _LONGEST_US = 4294967295.0  # time stamps are 32-bit
@@ -135,34 +136,42 @@ def write_comtrade(
 
 
 def write_poi(
-    result: Result, path: str | Path, signals: Sequence[str] = POI, *, form: Format = "FLOAT32"
+    run: Result | str | Path,
+    path: str | Path,
+    signals: Sequence[str] | None = None,
+    *,
+    form: Format = "FLOAT32",
+    window_s: float | None = None,
+    statistic: Statistic = "mean",
+    span_s: tuple[float, float] | None = None,
 ) -> tuple[Path, Path]:
     """Write signals of a run that were recorded at full rate, for a viewer of fault records.
 
     Parameters
     ----------
-    result : Result
-        A run, with the signals in ``record.full_rate``.
+    run : Result, str or Path
+        A run, or its directory.
     path, form
         As in `write_comtrade`.
-    signals : sequence of str
-        Names of signals.
+    signals : sequence of str, optional
+        Names of signals; those of `POI` that were kept at full rate without it.
+    window_s, statistic, span_s
+        As in `wattkeel.interop.handover`.
 
     Raises
     ------
-    KeyError
-        A signal was not recorded at full rate.
+    ScenarioError
+        A signal was not recorded, or the window or span does not fit.
     """
-    grid = result.scenario.model.grid
-    channels = [
-        Channel(name, result.units.get(name, ""), np.asarray(result.signals[name], dtype=np.float64))
-        for name in signals
-    ]
-    tick_s = result.scenario.model.simulation.tick_s
-    count = len(np.asarray(channels[0].values))
+    result = opened(run)
+    names = [name for name in POI if name in result.signals] if signals is None else list(signals)
+    steps = steps_of(result, window_s, statistic, span_s)
+    found = courses(result, names or POI, steps)
+    channels = [Channel(name, result.units.get(name, ""), values) for name, values in found.items()]
+    model = result.scenario.model
     return write_comtrade(
-        path, np.arange(count) * tick_s, channels, frequency_hz=grid.nominal_frequency_hz,
-        station=result.scenario.model.title or "wattkeel", form=form,
+        path, steps.time_s, channels, frequency_hz=model.grid.nominal_frequency_hz,
+        station=model.title or "wattkeel", form=form,
     )  # fmt: skip
 
 
