@@ -61,7 +61,7 @@ auto result(const CellFlow& r) {
 }
 auto result(const BatteryFlow& r) {
     return std::make_tuple(r.delivered_w, r.inner_w, r.heat_w, r.stored_w, r.current_a, r.voltage_v,
-                           r.soc, r.limited);
+                           r.end_voltage_v, r.soc, r.limited);
 }
 auto result(const Commands& r) { return std::make_tuple(r.slow_w, r.fast_w); }
 auto result(const BusVoltage& r) {
@@ -129,7 +129,6 @@ py::dict kernel_functions(const std::string& isa) {
     WATTKEEL_ADD(battery_warm);
     WATTKEEL_ADD(battery_hold);
     WATTKEEL_ADD(battery_source);
-    WATTKEEL_ADD(battery_meet);
     WATTKEEL_ADD(battery_share);
     WATTKEEL_ADD(battery_apply);
     WATTKEEL_ADD(battery_step);

@@ -13,12 +13,18 @@ struct Cells {
     wattkeel::BatteryState s{};
     wattkeel::ContainerParams c{};
     std::vector<double> cell = std::vector<double>(wattkeel::cell_rows);
-    std::vector<double>
-        table;  // OCV points, then the slow quantities at two SoCs, two temperatures
+    std::vector<double> table;  // straight pieces of the OCV, then the slow quantities at two SoCs,
+                                // two temperatures
 
     Cells(const std::vector<double>& ocv_v, double resistance_ohm, double capacity_ah,
           double current_a) {
-        table = ocv_v;
+        const std::size_t pieces = ocv_v.size() - 1;
+        for (std::size_t k = 0; k <= pieces; ++k) {
+            const std::size_t left = k < pieces ? k : pieces - 1;  // the last one twice
+            const double slope = (ocv_v[left + 1] - ocv_v[left]) * static_cast<double>(pieces);
+            const double at = static_cast<double>(left) / static_cast<double>(pieces);
+            table.insert(table.end(), {ocv_v[left] - slope * at, slope});
+        }
         for (int node = 0; node < 4; ++node) {
             const double slow[] = {
                 resistance_ohm, resistance_ohm, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0};
@@ -30,7 +36,7 @@ struct Cells {
         p.groups = 1;
         p.ocv_intervals = static_cast<double>(ocv_v.size() - 1);
         p.mean_ocv = 0.5;
-        p.slow_first = static_cast<std::int64_t>(ocv_v.size());
+        p.slow_first = static_cast<std::int64_t>(2 * ocv_v.size());
         p.slow_intervals = 1.0;
         p.slow_warm_intervals = 1.0;
         p.slow_first_k = 298.15;
@@ -49,6 +55,7 @@ struct Cells {
         s.held_tick = -1;
         s.air_k = 298.15;
         at(wattkeel::cell_strings) = 1.0;
+        at(wattkeel::cell_per_strings) = 1.0;
         at(wattkeel::cell_capacity_ah) = capacity_ah;
         at(wattkeel::cell_charge_per_tick) = 1e-3 / (3600.0 * capacity_ah);
         at(wattkeel::cell_current_per_soc_a) = 3600.0 * capacity_ah / 1e-3;

@@ -90,10 +90,19 @@ def _resistances(battery: models.Battery, values: ArrayLike, soc: Floats, kelvin
     """A table over SoC and temperature on the grids, shape (temperatures, SoC points), ohm."""
     shape = (len(battery.resistance_soc), len(battery.resistance_temperature_k))
     table = np.asarray(values, dtype=np.float64).reshape(shape)
-    at_soc = np.stack([np.interp(soc, battery.resistance_soc, column) for column in table.T])
-    return np.stack(
-        [np.interp(kelvin, battery.resistance_temperature_k, column) for column in at_soc.T], axis=1
-    )
+    by_soc = _rows_between(soc, battery.resistance_soc, table)
+    return _rows_between(kelvin, battery.resistance_temperature_k, by_soc.T)
+
+
+def _rows_between(grid: Floats, points: Sequence[float], rows: Floats) -> Floats:
+    """Rows of a table at the points of a grid, linear between its own and held beyond their ends."""
+    if len(points) == 1:
+        return np.tile(rows, (len(grid), 1))
+    place = np.interp(grid, points, np.arange(len(points), dtype=np.float64))
+    left = np.minimum(place.astype(np.int64), len(points) - 2)
+    share = (place - left)[:, np.newaxis]
+    between: Floats = rows[left] * (1.0 - share) + rows[left + 1] * share
+    return between
 
 
 def _branch_resistances(battery: models.Battery, soc: Floats, kelvin: Floats) -> list[Floats]:
@@ -171,8 +180,9 @@ def lower_battery(
     record.per_volt = 1.0 / (battery.cells_series * battery.cell_voltage_v)
     record.ocv_first, record.first = first
     record.ocv_intervals = len(ocv) - 1
+    pieces = straight_pieces(battery.cells_series * ocv)
     record.mean_ocv = 0.0 if battery.hold_ocv else 0.5
-    record.slow_first = first[0] + len(ocv)
+    record.slow_first = first[0] + pieces.size
     record.slow_intervals = slow.values.shape[1] - 1
     record.slow_warm_intervals = slow.values.shape[0] - 1
     record.slow_first_k, record.slow_per_k = slow.least_k, slow.per_k
@@ -187,7 +197,16 @@ def lower_battery(
     record.voltage_min_v = battery.cells_series * battery.cell_voltage_min_v
     record.voltage_max_v = battery.cells_series * battery.cell_voltage_max_v
     _lower_heat(record, battery, container, tick_s)
-    return np.concatenate((ocv, slow.values.reshape(-1)))
+    return np.concatenate((pieces.reshape(-1), slow.values.reshape(-1)))
+
+
+def straight_pieces(values: Floats) -> Floats:
+    """Values on an even grid from 0 to 1 as straight pieces: value at 0 and slope; the last one twice."""
+    intervals = len(values) - 1
+    slope = np.diff(values) * intervals
+    at_zero = values[:-1] - slope * (np.arange(intervals) / intervals)
+    pieces = np.stack((at_zero, slope), axis=1)
+    return np.concatenate((pieces, pieces[-1:]))
 
 
 def _lower_branches(record: Any, battery: models.Battery, tick_s: float) -> None:
@@ -198,8 +217,8 @@ def _lower_branches(record: Any, battery: models.Battery, tick_s: float) -> None
         if k >= len(times_s):
             continue
         x = tick_s / times_s[k]
-        record.decay[k] = math.exp(-x)
-        record.hold[k] = -math.expm1(-x) / x
+        record.rise[k] = -math.expm1(-x)
+        record.hold[k] = record.rise[k] / x
         record.half_tau_per_tick[k] = 0.5 / x
     rate = battery.hysteresis_rate
     record.hysteresis_per_soc = rate
@@ -283,6 +302,7 @@ def start_battery(
     difference = np.asarray(battery.string_soc or (0.0,))
     begin = battery.soc_initial if soc_initial is None else soc_initial
     cell[dtypes.CELL_STRINGS] = battery_strings(battery) * share
+    cell[dtypes.CELL_PER_STRINGS] = 1.0 / cell[dtypes.CELL_STRINGS]
     cell[dtypes.CELL_CAPACITY_AH] = capacity_ah
     cell[dtypes.CELL_CHARGE_PER_TICK] = tick_s / (3600.0 * capacity_ah)
     cell[dtypes.CELL_CURRENT_PER_SOC_A] = 3600.0 * capacity_ah / tick_s

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from wattkeel._generated import dtypes
+from wattkeel.battery_lowering import straight_pieces
 from wattkeel.lowering import rounding_magic
 from wattkeel.plant import records
 from wattkeel.prototype import ageing
@@ -205,16 +206,16 @@ def battery(rng: np.random.Generator, columns: int, groups: int | None = None) -
     """Parameters, state, container, cell matrix and tables of batteries with everything in them."""
     tau = rng.uniform(1.0, 1e5, 4)
     intervals, warm_intervals = int(rng.integers(1, 12)), int(rng.integers(1, 4))
-    ocv = np.sort(rng.uniform(2.5, 3.5, 11))
+    ocv = straight_pieces(np.sort(rng.uniform(1000.0, 1400.0, 11))).reshape(-1)
     slow = rng.uniform(0.0, 1.0, (warm_intervals + 1, intervals + 1, 9))
     slow *= np.array(
         [1e-3, 1e-3, 2e-4, 3e-4, rng.choice([0.0, 1e-3]), rng.choice([0.0, 0.02]), 1e-4, 1.0, 1.0]
     )
     p = record(
         dtypes.BatteryParams, rng, dt_s=1e-3, series=400.0, groups=groups or columns, ocv_first=2, ocv_intervals=10.0,
-        mean_ocv=rng.choice([0.0, 0.5]), slow_first=13, slow_intervals=intervals, slow_warm_intervals=warm_intervals,
+        mean_ocv=rng.choice([0.0, 0.5]), slow_first=2 + len(ocv), slow_intervals=intervals, slow_warm_intervals=warm_intervals,
         slow_first_k=270.0, slow_per_k=0.1, table_least_k=280.0, table_most_k=290.0, soc_min=0.05, soc_max=0.95,
-        decay=np.exp(-1.0 / tau), hold=-np.expm1(-1.0 / tau) * tau, half_tau_per_tick=0.5 * tau,
+        rise=-np.expm1(-1.0 / tau), hold=-np.expm1(-1.0 / tau) * tau, half_tau_per_tick=0.5 * tau,
         hysteresis_per_soc=rng.choice([0.0, 50.0, 1e18]), hysteresis_w=rng.choice([0.0, 36.0]), charge_share=0.97,
         per_charge_share=1.0 / 0.97, leak_per_s=rng.choice([0.0, 1e-6]), reference_k=298.15, voltage_min_v=1000.0,
         voltage_max_v=1460.0, refresh_tick=rng.integers(1, 4), refresh_per_s=1e3, warm_k_per_w=rng.choice([0.0, 1e-6]),
@@ -241,14 +242,15 @@ def battery(rng: np.random.Generator, columns: int, groups: int | None = None) -
 
 
 CELL_RANGES = {
-    "strings": (1.0, 50.0), "capacity_ah": (100.0, 300.0), "charge_per_tick": (1e-9, 3e-9), "current_per_soc_a": (3e8, 1e9),
+    "strings": (1.0, 50.0), "per_strings": (0.02, 1.0), "capacity_ah": (100.0, 300.0), "charge_per_tick": (1e-9, 3e-9), "current_per_soc_a": (3e8, 1e9),
     "resistance_scale": (0.8, 2.0), "soc": (0.0, 1.0), "soc_carry": (-1e-17, 1e-17), "hysteresis": (-3.0, 3.0),
     "branch_0": (-50.0, 50.0), "branch_1": (-50.0, 50.0), "branch_2": (-50.0, 50.0), "branch_3": (0.0, 0.0),
     "temperature_k": (265.0, 305.0), "heat_sum_w": (0.0, 1e5), "current_sum_a": (-1e3, 1e3), "discharge_ohm": (0.0, 0.3),
-    "charge_ohm": (0.0, 0.3), "discharge_root_0": (0.0, 0.5), "charge_root_0": (0.0, 0.5), "root_0": (0.0, 0.5), "root_1": (0.0, 0.5),
+    "charge_ohm": (0.0, 0.3), "discharge_root_0": (0.0, 0.5), "charge_root_0": (0.0, 0.5), "discharge_mean_ohm": (0.0, 0.5), "charge_mean_ohm": (0.0, 0.5),
+    "held_ocv_v": (1100.0, 1400.0), "root_0": (0.0, 0.5), "root_1": (0.0, 0.5),
     "root_2": (0.0, 0.5), "root_3": (0.0, 0.0), "width": (0.0, 3.0), "shift_v": (-1.0, 1.0), "entropy_v": (-20.0, 20.0),
-    "most_a": (0.0, 900.0), "least_a": (-900.0, 0.0), "asked": (-1e6, 1e6), "ocv_v": (1100.0, 1400.0), "ocv_ohm": (0.0, 1e-6),
-    "instant_ohm": (0.0, 0.3), "emf_v": (900.0, 1500.0), "source_ohm": (0.0, 0.5), "loop_v": (-8.0, 8.0), "high_a": (0.0, 900.0),
+    "most_a": (0.0, 900.0), "least_a": (-900.0, 0.0), "ocv_v": (1100.0, 1400.0), "ocv_ohm": (0.0, 1e-6),
+    "instant_ohm": (0.0, 0.3), "emf_v": (900.0, 1500.0), "source_ohm": (0.0, 0.5), "mean_ohm": (0.0, 0.5), "bias_v": (-8.0, 8.0), "high_a": (0.0, 900.0),
     "low_a": (-900.0, 0.0), "current_a": (-900.0, 900.0),
 }  # fmt: skip
 
@@ -259,7 +261,7 @@ def cells(rng: np.random.Generator, n: int) -> np.ndarray:
     for name, (low, high) in CELL_RANGES.items():
         matrix[dtypes.CELL_STATE.index(name)] = rng.uniform(low, high, n)
     for name, edges in (
-        ("soc", (0.0, 0.05, 0.95, 1.0)), ("source_ohm", (0.0,)), ("current_a", (0.0,)), ("asked", (0.0, 1e12, -1e12)), ("branch_0", (0.0, 1e-99)),
+        ("soc", (0.0, 0.05, 0.95, 1.0)), ("source_ohm", (0.0,)), ("current_a", (0.0,)), ("discharge_mean_ohm", (0.0,)), ("branch_0", (0.0, 1e-99)),
     ):  # fmt: skip
         where = rng.random(n) < 0.2
         matrix[dtypes.CELL_STATE.index(name), where] = rng.choice(edges, where.sum())
@@ -294,20 +296,15 @@ def battery_hold(rng: np.random.Generator, n: int) -> list[Any]:
 
 @builder
 def battery_source(rng: np.random.Generator, n: int) -> list[Any]:
-    b = battery(rng, n)
-    return [n, b["p"], mode(rng), b["cell"], b["table"]]
-
-
-@builder
-def battery_meet(rng: np.random.Generator, n: int) -> list[Any]:
-    return [n, mode(rng), battery(rng, n)["cell"]]
+    drive, b = mode(rng), battery(rng, n)
+    return [n, b["p"], drive, b["cell"], b["table"], asked(rng, drive)]
 
 
 @builder
 def battery_share(rng: np.random.Generator, n: int) -> list[Any]:
-    drive, cell = mode(rng), battery(rng, n)["cell"]
-    cell[dtypes.CELL_SOURCE_OHM] += 0.01
-    return [n, drive, cell, asked(rng, drive)]
+    drive, b = mode(rng), battery(rng, n)
+    b["cell"][dtypes.CELL_SOURCE_OHM] += 0.01
+    return [n, b["p"], drive, b["cell"], asked(rng, drive)]
 
 
 @builder
@@ -515,7 +512,7 @@ def batteries_run(rng: np.random.Generator, n: int) -> list[Any]:
     drive, every, b = mode(rng), int(rng.choice([1, TICKS])), battery(rng, n, 1)
     b["p"].contained = 0
     b["s"].held_tick = -1  # tiles begin anew
-    out = [np.zeros((TICKS // every, n)) for _ in range(10)]
+    out = [poison(TICKS // every, n) for _ in range(10)]
     command = asked(rng, drive, (TICKS, n))
     return [TICKS, every, n, b["p"], b["s"], b["c"], drive, b["cell"], b["table"], command, *out]
 

@@ -27,9 +27,6 @@ LONG_RENEWALS = [
     (300.0, 300.0, 1.2, 0.06), (900.0, 900.0, 2.5, 0.15),
 ]  # fmt: skip
 DRIVES = ["power_w", "current_a"]
-GROUP_ROWS = (
-    dtypes.CELL_CURRENT_A, dtypes.CELL_SOC, dtypes.CELL_TEMPERATURE_K, dtypes.CELL_HEAT_W,
-)  # fmt: skip
 
 
 def solved(rates: Callable[[float, Floats], Floats], start: Floats, duration_s: float) -> Floats:
@@ -220,8 +217,13 @@ def watched(
     rows = []
     for value in asked:
         step = battery.battery_step(*records, mode, unit.cell, unit.table, float(value))
-        of_groups = (unit.cell[row].copy() for row in GROUP_ROWS)
-        rows.append((*of_groups, records[1].air_k, records[1].auxiliary_w, step[7]))
+        cells = unit.cell
+        if cells.shape[1] > 1:
+            current_a, heat_w = cells[dtypes.CELL_CURRENT_A].copy(), cells[dtypes.CELL_HEAT_W].copy()
+        else:  # strings that are alike: all of them have what the unit has
+            current_a, heat_w = (np.array([step[k]]) / cells[dtypes.CELL_STRINGS] for k in (4, 2))
+        soc, kelvin = cells[dtypes.CELL_SOC].copy(), cells[dtypes.CELL_TEMPERATURE_K].copy()
+        rows.append((current_a, soc, kelvin, heat_w, records[1].air_k, records[1].auxiliary_w, step[8]))
     return Watched(*(np.array(column, dtype=np.float64) for column in zip(*rows, strict=True)))
 
 

@@ -40,7 +40,8 @@ class TestConstantPower:
         )
         for values in (run.power_w, run.current_a, run.voltage_v, run.loss_w, run.cell_power_w, run.soc):
             assert np.isfinite(values).all()
-        assert (np.diff(run.current_a) >= 0.0).all()
+        # Two formulas meet at the largest power: they may differ in the last bit.
+        assert (np.diff(run.current_a) >= -np.spacing(run.current_a[:-1])).all()
         assert run.limited.tolist() == (power_w > largest_w).tolist()
         assert run.power_w == pytest.approx(np.minimum(power_w, largest_w), rel=1e-12)
 

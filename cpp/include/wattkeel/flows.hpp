@@ -35,6 +35,7 @@ struct BatteryFlow {
     double stored_w;
     double current_a;
     double voltage_v;
+    double end_voltage_v;
     double soc;
     std::int64_t limited;
 };

@@ -73,9 +73,10 @@ struct KernelTable {
     void (*battery_warm)(Index n, const BatteryParams& p, BatteryState& s, const ContainerParams& c,
                          CellRows cell);
     void (*battery_hold)(Index n, const BatteryParams& p, BatteryState& s, CellRows cell, In table);
-    void (*battery_source)(Index n, const BatteryParams& p, Index mode, CellRows cell, In table);
-    void (*battery_meet)(Index n, Index mode, CellRows cell);
-    Index (*battery_share)(Index n, Index mode, CellRows cell, double asked);
+    void (*battery_source)(Index n, const BatteryParams& p, Index mode, CellRows cell, In table,
+                           double asked);
+    Index (*battery_share)(Index n, const BatteryParams& p, Index mode, CellRows cell,
+                           double asked);
     void (*battery_apply)(Index n, const BatteryParams& p, CellRows cell);
     BatteryFlow (*battery_step)(const BatteryParams& p, BatteryState& s, const ContainerParams& c,
                                 Index mode, CellRows cell, In table, double asked);

@@ -581,8 +581,8 @@ struct BatteryParams {
     double series;  // [1] Cells in series.
     std::int64_t groups;  // [1] Groups of strings of the unit: columns of the cell matrix.
     std::int64_t first;  // [1] Place of that matrix, row after row, in the pool.
-    std::int64_t ocv_first;  // [1] Index of the OCV table in the table pool; cell volts on an even SoC grid.
-    double ocv_intervals;  // [1] Intervals of the table.
+    std::int64_t ocv_first;  // [1] Index of the OCV table in the table pool: straight pieces on an even SoC grid, each by its voltage at SoC 0 and its slope, of a string; the last one twice.
+    double ocv_intervals;  // [1] Pieces of the table.
     double per_volt;  // [1/V] Reciprocal of the nominal voltage of a string.
     double mean_ocv;  // [1] 1/2, or 0 where the OCV is held over a tick.
     std::int64_t slow_first;  // [1] Index of the table of slow quantities: slow_rows values a point, SoC points within temperatures.
@@ -594,8 +594,8 @@ struct BatteryParams {
     double table_most_k;  // [K] Highest temperature for which resistances are given.
     double transfer_share;  // [1] transfer_fraction.
     double ohmic_share;  // [1] 1 - transfer_fraction.
-    double decay[4];  // [1] exp(-dt/tau) of the branches: charge transfer, then the slower ones.
-    double hold[4];  // [1] Mean over a tick of a voltage that decays from 1: (1 - decay) tau/dt.
+    double rise[4];  // [1] 1 - exp(-dt/tau) of the branches: charge transfer, then the slower ones.
+    double hold[4];  // [1] Mean over a tick of a voltage that decays from 1: rise tau/dt.
     double half_tau_per_tick[4];  // [1] tau/(2 dt): power per change of the squared state.
     double hysteresis_per_soc;  // [1] hysteresis_rate.
     double hysteresis_w;  // [1] 3600/(2 hysteresis_rate dt): power per capacity in Ah and change of the squared state; 0 without.
@@ -634,7 +634,7 @@ static_assert(offsetof(BatteryParams, table_least_k) == 120);
 static_assert(offsetof(BatteryParams, table_most_k) == 128);
 static_assert(offsetof(BatteryParams, transfer_share) == 136);
 static_assert(offsetof(BatteryParams, ohmic_share) == 144);
-static_assert(offsetof(BatteryParams, decay) == 152);
+static_assert(offsetof(BatteryParams, rise) == 152);
 static_assert(offsetof(BatteryParams, hold) == 184);
 static_assert(offsetof(BatteryParams, half_tau_per_tick) == 216);
 static_assert(offsetof(BatteryParams, hysteresis_per_soc) == 248);
@@ -1479,50 +1479,56 @@ inline constexpr std::int64_t lane_rows = 6;
 
 // Rows of the cell matrix.
 inline constexpr std::int64_t cell_strings = 0;  // [1] Parallel strings of the group.
-inline constexpr std::int64_t cell_capacity_ah = 1;  // [Ah] Capacity of a string now.
-inline constexpr std::int64_t cell_charge_per_tick = 2;  // [1/A] SoC per ampere and tick.
-inline constexpr std::int64_t cell_current_per_soc_a = 3;  // [A] Current that moves the whole SoC in one tick.
-inline constexpr std::int64_t cell_resistance_scale = 4;  // [1] Factor on all resistances: age and spread.
-inline constexpr std::int64_t cell_soc = 5;  // [1] State of charge.
-inline constexpr std::int64_t cell_soc_carry = 6;  // [1] Low part of the compensated state of charge.
-inline constexpr std::int64_t cell_hysteresis = 7;  // [V^0.5] Hysteresis times the root of its half width.
-inline constexpr std::int64_t cell_branch_0 = 8;  // [W^0.5] Charge transfer: current of the branch's resistor times the root of its resistance.
-inline constexpr std::int64_t cell_branch_1 = 9;  // [W^0.5] The same of the first slower branch.
-inline constexpr std::int64_t cell_branch_2 = 10;  // [W^0.5] The same of the second.
-inline constexpr std::int64_t cell_branch_3 = 11;  // [W^0.5] The same of the third.
-inline constexpr std::int64_t cell_temperature_k = 12;  // [K] Temperature of the cells.
-inline constexpr std::int64_t cell_heat_sum_w = 13;  // [W] Heat since the last renewal, summed over ticks.
-inline constexpr std::int64_t cell_current_sum_a = 14;  // [A] Current since the last renewal, summed over ticks.
-inline constexpr std::int64_t cell_discharge_ohm = 15;  // [ohm] Held: resistance that acts at once, in discharge.
-inline constexpr std::int64_t cell_charge_ohm = 16;  // [ohm] Held: the same in charge.
-inline constexpr std::int64_t cell_discharge_root_0 = 17;  // [ohm^0.5] Held: root of the charge-transfer resistance in discharge.
-inline constexpr std::int64_t cell_charge_root_0 = 18;  // [ohm^0.5] Held: the same in charge.
-inline constexpr std::int64_t cell_root_1 = 19;  // [ohm^0.5] Held: root of the resistance of the first slower branch.
-inline constexpr std::int64_t cell_root_2 = 20;  // [ohm^0.5] Held: the same of the second.
-inline constexpr std::int64_t cell_root_3 = 21;  // [ohm^0.5] Held: the same of the third.
-inline constexpr std::int64_t cell_width = 22;  // [V^0.5] Held: root of the half width of the hysteresis.
-inline constexpr std::int64_t cell_shift_v = 23;  // [V] Held: open-circuit voltage less that at the reference temperature.
-inline constexpr std::int64_t cell_entropy_v = 24;  // [V] Held: temperature times the entropic coefficient.
-inline constexpr std::int64_t cell_most_a = 25;  // [A] Held: largest discharge current after derating.
-inline constexpr std::int64_t cell_least_a = 26;  // [A] Held: largest charge current after derating, negative.
-inline constexpr std::int64_t cell_asked = 27;  // [1] Power W, current A or voltage V that is asked of the string.
-inline constexpr std::int64_t cell_ocv_v = 28;  // [V] This tick: open-circuit voltage at its start.
-inline constexpr std::int64_t cell_ocv_ohm = 29;  // [ohm] This tick: fall of the mean open-circuit voltage per ampere.
-inline constexpr std::int64_t cell_root_0 = 30;  // [ohm^0.5] This tick: root of the charge-transfer resistance.
-inline constexpr std::int64_t cell_instant_ohm = 31;  // [ohm] This tick: resistance that acts at once.
-inline constexpr std::int64_t cell_emf_v = 32;  // [V] This tick: mean terminal voltage without current.
-inline constexpr std::int64_t cell_source_ohm = 33;  // [ohm] This tick: fall of the mean terminal voltage per ampere.
-inline constexpr std::int64_t cell_loop_v = 34;  // [V] This tick: mean hysteresis voltage.
-inline constexpr std::int64_t cell_high_a = 35;  // [A] This tick: largest discharge current.
-inline constexpr std::int64_t cell_low_a = 36;  // [A] This tick: largest charge current, negative.
-inline constexpr std::int64_t cell_current_a = 37;  // [A] Current of a string, positive in discharge.
-inline constexpr std::int64_t cell_limited = 38;  // [1] 1 where a limit was met.
-inline constexpr std::int64_t cell_voltage_v = 39;  // [V] Mean terminal voltage over the tick.
-inline constexpr std::int64_t cell_end_voltage_v = 40;  // [V] Terminal voltage at the end of the tick, its current still flowing.
-inline constexpr std::int64_t cell_inner_w = 41;  // [W] Power that leaves the chemistry, of a string.
-inline constexpr std::int64_t cell_heat_w = 42;  // [W] Irreversible heat of a string.
-inline constexpr std::int64_t cell_stored_w = 43;  // [W] Power that goes into polarisation and hysteresis, of a string.
-inline constexpr std::int64_t cell_rows = 44;
+inline constexpr std::int64_t cell_per_strings = 1;  // [1] Its reciprocal.
+inline constexpr std::int64_t cell_capacity_ah = 2;  // [Ah] Capacity of a string now.
+inline constexpr std::int64_t cell_charge_per_tick = 3;  // [1/A] SoC per ampere and tick.
+inline constexpr std::int64_t cell_current_per_soc_a = 4;  // [A] Current that moves the whole SoC in one tick.
+inline constexpr std::int64_t cell_resistance_scale = 5;  // [1] Factor on all resistances: age and spread.
+inline constexpr std::int64_t cell_soc = 6;  // [1] State of charge.
+inline constexpr std::int64_t cell_soc_carry = 7;  // [1] Low part of the compensated state of charge.
+inline constexpr std::int64_t cell_hysteresis = 8;  // [V^0.5] Hysteresis times the root of its half width.
+inline constexpr std::int64_t cell_branch_0 = 9;  // [W^0.5] Charge transfer: current of the branch's resistor times the root of its resistance.
+inline constexpr std::int64_t cell_branch_1 = 10;  // [W^0.5] The same of the first slower branch.
+inline constexpr std::int64_t cell_branch_2 = 11;  // [W^0.5] The same of the second.
+inline constexpr std::int64_t cell_branch_3 = 12;  // [W^0.5] The same of the third.
+inline constexpr std::int64_t cell_temperature_k = 13;  // [K] Temperature of the cells.
+inline constexpr std::int64_t cell_heat_sum_w = 14;  // [W] Heat since the last renewal, summed over ticks.
+inline constexpr std::int64_t cell_current_sum_a = 15;  // [A] Current since the last renewal, summed over ticks.
+inline constexpr std::int64_t cell_discharge_ohm = 16;  // [ohm] Held: resistance that acts at once, in discharge.
+inline constexpr std::int64_t cell_charge_ohm = 17;  // [ohm] Held: the same in charge.
+inline constexpr std::int64_t cell_discharge_root_0 = 18;  // [ohm^0.5] Held: root of the charge-transfer resistance in discharge.
+inline constexpr std::int64_t cell_charge_root_0 = 19;  // [ohm^0.5] Held: the same in charge.
+inline constexpr std::int64_t cell_discharge_mean_ohm = 20;  // [ohm] Held: fall of the mean terminal voltage per ampere in discharge, without that of the open-circuit voltage.
+inline constexpr std::int64_t cell_charge_mean_ohm = 21;  // [ohm] Held: the same in charge.
+inline constexpr std::int64_t cell_root_1 = 22;  // [ohm^0.5] Held: root of the resistance of the first slower branch.
+inline constexpr std::int64_t cell_root_2 = 23;  // [ohm^0.5] Held: the same of the second.
+inline constexpr std::int64_t cell_root_3 = 24;  // [ohm^0.5] Held: the same of the third.
+inline constexpr std::int64_t cell_width = 25;  // [V^0.5] Held: root of the half width of the hysteresis.
+inline constexpr std::int64_t cell_shift_v = 26;  // [V] Held: open-circuit voltage less that at the reference temperature.
+inline constexpr std::int64_t cell_held_ocv_v = 27;  // [V] Held: open-circuit voltage at the renewal.
+inline constexpr std::int64_t cell_piece = 28;  // [1] Held while the SoC lies in it: number of a straight piece of the open-circuit voltage.
+inline constexpr std::int64_t cell_piece_v = 29;  // [V] Its voltage at SoC 0 and the temperature of the renewal.
+inline constexpr std::int64_t cell_piece_slope_v = 30;  // [V] Its slope over SoC.
+inline constexpr std::int64_t cell_entropy_v = 31;  // [V] Held: temperature times the entropic coefficient.
+inline constexpr std::int64_t cell_most_a = 32;  // [A] Held: largest discharge current after derating.
+inline constexpr std::int64_t cell_least_a = 33;  // [A] Held: largest charge current after derating, negative.
+inline constexpr std::int64_t cell_ocv_v = 34;  // [V] This tick, as all that follows, of strings in parallel: open-circuit voltage at its start.
+inline constexpr std::int64_t cell_ocv_ohm = 35;  // [ohm] Fall of the mean open-circuit voltage per ampere.
+inline constexpr std::int64_t cell_instant_ohm = 36;  // [ohm] Resistance that acts at once.
+inline constexpr std::int64_t cell_root_0 = 37;  // [ohm^0.5] Root of the charge-transfer resistance.
+inline constexpr std::int64_t cell_mean_ohm = 38;  // [ohm] Fall of the mean terminal voltage per ampere, without that of the open-circuit voltage.
+inline constexpr std::int64_t cell_bias_v = 39;  // [V] Mean voltage without current of hysteresis and branches.
+inline constexpr std::int64_t cell_emf_v = 40;  // [V] Mean terminal voltage without current.
+inline constexpr std::int64_t cell_source_ohm = 41;  // [ohm] Fall of the mean terminal voltage per ampere.
+inline constexpr std::int64_t cell_high_a = 42;  // [A] Largest discharge current by C-rate and SoC window.
+inline constexpr std::int64_t cell_low_a = 43;  // [A] Largest charge current, negative.
+inline constexpr std::int64_t cell_current_a = 44;  // [A] Current of a string, positive in discharge.
+inline constexpr std::int64_t cell_voltage_v = 45;  // [V] Mean terminal voltage over the tick.
+inline constexpr std::int64_t cell_end_voltage_v = 46;  // [V] Terminal voltage at the end of the tick, its current still flowing.
+inline constexpr std::int64_t cell_inner_w = 47;  // [W] Power that leaves the chemistry, of a string.
+inline constexpr std::int64_t cell_heat_w = 48;  // [W] Irreversible heat of a string.
+inline constexpr std::int64_t cell_stored_w = 49;  // [W] Power that goes into polarisation and hysteresis, of a string.
+inline constexpr std::int64_t cell_rows = 50;
 
 // Rows of the slow matrix.
 inline constexpr std::int64_t slow_discharge_ohm = 0;  // [ohm] Resistance of a cell in discharge.
@@ -1792,7 +1798,7 @@ inline constexpr ParamField param_field_table[] = {
     {"BatteryParams", "table_most_k", offsetof(BatteryParams, table_most_k), 'f', 1},
     {"BatteryParams", "transfer_share", offsetof(BatteryParams, transfer_share), 'f', 1},
     {"BatteryParams", "ohmic_share", offsetof(BatteryParams, ohmic_share), 'f', 1},
-    {"BatteryParams", "decay", offsetof(BatteryParams, decay), 'f', 4},
+    {"BatteryParams", "rise", offsetof(BatteryParams, rise), 'f', 4},
     {"BatteryParams", "hold", offsetof(BatteryParams, hold), 'f', 4},
     {"BatteryParams", "half_tau_per_tick", offsetof(BatteryParams, half_tau_per_tick), 'f', 4},
     {"BatteryParams", "hysteresis_per_soc", offsetof(BatteryParams, hysteresis_per_soc), 'f', 1},

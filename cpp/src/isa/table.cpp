@@ -43,7 +43,6 @@ const KernelTable table = {
     battery_warm,
     battery_hold,
     battery_source,
-    battery_meet,
     battery_share,
     battery_apply,
     battery_step,

@@ -10,6 +10,7 @@ namespace wattkeel::WATTKEEL_ISA_NAMESPACE {
 constexpr Index drive_power = 0;
 constexpr Index drive_current = 1;
 constexpr Index drive_voltage = 2;
+constexpr double rounding = 1e-14;
 constexpr double tiny_state = 1e-100;
 constexpr double sudden_turn = 1e18;
 constexpr double least_ohm = 1e-30;
@@ -68,6 +69,28 @@ static inline void battery_warm(Index n, const BatteryParams& p, BatteryState& s
     }
 }
 
+WK_INLINE void find_piece(const BatteryParams& p, const CellRows cell, Index i,
+                          const double* table) {
+    const double* const pieces = table + p.ocv_first;
+    const std::int32_t piece =
+        static_cast<std::int32_t>(clamp(cell.at(cell_soc)[i], 0.0, 1.0) * p.ocv_intervals);
+    cell.at(cell_piece)[i] = static_cast<double>(piece);
+    cell.at(cell_piece_v)[i] = pieces[2 * piece] + cell.at(cell_shift_v)[i];
+    cell.at(cell_piece_slope_v)[i] = pieces[2 * piece + 1];
+}
+
+// Whether the SoC still lies in the piece that was found: find_piece would change nothing.
+WK_INLINE bool on_piece(const BatteryParams& p, const CellRows cell, Index i) {
+    const double place = clamp(cell.at(cell_soc)[i], 0.0, 1.0) * p.ocv_intervals;
+    const double piece = cell.at(cell_piece)[i];
+    return (place >= piece) & (place < piece + 1.0);
+}
+
+WK_INLINE double ocv_of(const CellRows cell, Index i) {
+    return cell.at(cell_piece_v)[i] +
+           cell.at(cell_piece_slope_v)[i] * clamp(cell.at(cell_soc)[i], 0.0, 1.0);
+}
+
 WK_INLINE double slow_value(const double* table, Index at, Index up, Index row, double soc_share,
                             double warm_share) {
     double here = table[at + row];
@@ -75,6 +98,23 @@ WK_INLINE double slow_value(const double* table, Index at, Index up, Index row, 
     double there = table[at + up + row];
     there = there + (table[at + up + slow_rows + row] - there) * soc_share;
     return here + (there - here) * warm_share;
+}
+
+WK_INLINE void hold_resistances(const BatteryParams& p, const CellRows cell, Index i,
+                                double discharge, double charge) {
+    double slower = 0.0;
+    WK_UNROLL
+    for (Index k = 1; k < 4; ++k) {
+        const double root = cell.at(cell_root_1 + k - 1)[i];
+        slower += root * root * (1.0 - p.hold[k]);
+    }
+    const double moving = p.transfer_share * (1.0 - p.hold[0]);
+    cell.at(cell_discharge_ohm)[i] = p.ohmic_share * discharge;
+    cell.at(cell_charge_ohm)[i] = p.ohmic_share * charge;
+    cell.at(cell_discharge_root_0)[i] = WK_SQRT(p.transfer_share * discharge);
+    cell.at(cell_charge_root_0)[i] = WK_SQRT(p.transfer_share * charge);
+    cell.at(cell_discharge_mean_ohm)[i] = (p.ohmic_share + moving) * discharge + slower;
+    cell.at(cell_charge_mean_ohm)[i] = (p.ohmic_share + moving) * charge + slower;
 }
 
 static inline void battery_hold(Index n, const BatteryParams& p, BatteryState& s,
@@ -96,20 +136,23 @@ static inline void battery_hold(Index n, const BatteryParams& p, BatteryState& s
         const double y = warm - static_cast<double>(row);
         const Index at = p.slow_first + row * up + index * slow_rows;
         const double scale = p.series * cell.at(cell_resistance_scale)[i];
-        const double discharge = scale * slow_value(table, at, up, slow_discharge_ohm, x, y);
-        const double charge = scale * slow_value(table, at, up, slow_charge_ohm, x, y);
-        cell.at(cell_discharge_ohm)[i] = p.ohmic_share * discharge;
-        cell.at(cell_charge_ohm)[i] = p.ohmic_share * charge;
-        cell.at(cell_discharge_root_0)[i] = WK_SQRT(p.transfer_share * discharge);
-        cell.at(cell_charge_root_0)[i] = WK_SQRT(p.transfer_share * charge);
         for (Index k = 0; k < 3; ++k) {
             cell.at(cell_root_1 + k)[i] =
                 WK_SQRT(scale * slow_value(table, at, up, slow_branch_1_ohm + k, x, y));
         }
+        for (Index k = 0; k < 4; ++k) {
+            const double before = cell.at(cell_branch_0 + k)[i];
+            cell.at(cell_branch_0 + k)[i] =
+                before > tiny_state || before < -tiny_state ? before : 0.0;
+        }
+        hold_resistances(p, cell, i, scale * slow_value(table, at, up, slow_discharge_ohm, x, y),
+                         scale * slow_value(table, at, up, slow_charge_ohm, x, y));
         cell.at(cell_width)[i] = WK_SQRT(p.series * slow_value(table, at, up, slow_width_v, x, y));
         const double coefficient = p.series * slow_value(table, at, up, slow_entropy_v_per_k, x, y);
         cell.at(cell_shift_v)[i] = (kelvin - p.reference_k) * coefficient;
         cell.at(cell_entropy_v)[i] = kelvin * coefficient;
+        find_piece(p, cell, i, table);
+        cell.at(cell_held_ocv_v)[i] = ocv_of(cell, i);
         const double rate_a = cell.at(cell_capacity_ah)[i];
         cell.at(cell_most_a)[i] =
             p.discharge_limit_c * slow_value(table, at, up, slow_discharge_share, x, y) * rate_a;
@@ -120,68 +163,25 @@ static inline void battery_hold(Index n, const BatteryParams& p, BatteryState& s
     s.outside = outside;
 }
 
-// A string in means over a tick: a voltage behind a resistance, its parts, and its limits.
+// A string in means over the tick: a voltage behind a resistance, by the parts of both.
 struct Source {
-    double ocv, ocv_ohm, instant, root_0, loop, emf, ohm, high, low;
+    double ocv, ocv_ohm, instant, root_0, mean_ohm, bias;
+    double emf() const { return ocv + bias; }
+    double ohm() const { return mean_ohm + ocv_ohm; }
 };
-
-WK_INLINE Source source_at(const CellRows cell, Index i) {
-    return {cell.at(cell_ocv_v)[i],      cell.at(cell_ocv_ohm)[i], cell.at(cell_instant_ohm)[i],
-            cell.at(cell_root_0)[i],     cell.at(cell_loop_v)[i],  cell.at(cell_emf_v)[i],
-            cell.at(cell_source_ohm)[i], cell.at(cell_high_a)[i],  cell.at(cell_low_a)[i]};
-}
-
-WK_INLINE void keep_source(const CellRows cell, Index i, const Source& x) {
-    cell.at(cell_high_a)[i] = x.high;
-    cell.at(cell_low_a)[i] = x.low;
-    cell.at(cell_ocv_v)[i] = x.ocv;
-    cell.at(cell_ocv_ohm)[i] = x.ocv_ohm;
-    cell.at(cell_instant_ohm)[i] = x.instant;
-    cell.at(cell_root_0)[i] = x.root_0;
-    cell.at(cell_loop_v)[i] = x.loop;
-    cell.at(cell_emf_v)[i] = x.emf;
-    cell.at(cell_source_ohm)[i] = x.ohm;
-}
-
-struct Range {
-    double high, low;
-};
-
-WK_INLINE Range current_range(const BatteryParams& p, const CellRows cell, Index i, double emf,
-                              double ohm) {
-    const double soc = cell.at(cell_soc)[i];
-    double high = cell.at(cell_most_a)[i];
-    double room = (soc - p.soc_min) * cell.at(cell_current_per_soc_a)[i];
-    high = high < room ? high : room;
-    double least = cell.at(cell_least_a)[i];
-    room = (soc - p.soc_max) * cell.at(cell_current_per_soc_a)[i] * p.per_charge_share;
-    least = least > room ? least : room;
-    const double per_ohm = 1.0 / (ohm > least_ohm ? ohm : least_ohm);
-    room = (emf - p.voltage_min_v) * per_ohm;
-    high = high < room ? high : room;
-    room = (emf - p.voltage_max_v) * per_ohm;
-    least = least > room ? least : room;
-    room = 0.5 * emf * per_ohm;
-    high = high < room ? high : room;
-    return {high > 0.0 ? high : 0.0, least < 0.0 ? least : 0.0};
-}
 
 template <Index mode>
-WK_INLINE double mean_hysteresis(const BatteryParams& p, const CellRows cell, Index i, double asked,
-                                 double ocv, double fallen, double ohm, double target) {
-    const double hysteresis = cell.at(cell_hysteresis)[i];
-    const double width = cell.at(cell_width)[i];
+WK_INLINE double turned_share(const BatteryParams& p, const CellRows cell, Index i, double asked,
+                              double fall, double ohm, double target) {
     const double rate = p.hysteresis_per_soc * cell.at(cell_charge_per_tick)[i];
     double against = 1.0;
-    double expected = asked > 0.0 ? asked : -asked;
+    double expected = WK_ABS(asked);
     if constexpr (mode == drive_power) {
-        const double volts = ocv - ohm * asked * p.per_volt;
-        against = volts > 0.5 * ocv ? volts : 0.5 * ocv;
+        const double held = cell.at(cell_held_ocv_v)[i];
+        const double volts = held - ohm * asked * p.per_volt;
+        against = volts > 0.5 * held ? volts : 0.5 * held;
     } else if constexpr (mode == drive_voltage) {
-        double fall = ocv + width * hysteresis - fallen - asked;
-        fall = fall > 0.0 ? fall : -fall;
-        double turn = hysteresis - target;
-        turn = width * (turn > 0.0 ? turn : -turn);
+        const double turn = cell.at(cell_width)[i] * WK_ABS(cell.at(cell_hysteresis)[i] - target);
         const double linear = 2.0 * ohm + (turn - fall) * rate;
         const double root = WK_SQRT(linear * linear + 8.0 * ohm * rate * fall);
         const double under = linear > 0.0 ? linear + root : 2.0 * ohm * rate;
@@ -190,125 +190,218 @@ WK_INLINE double mean_hysteresis(const BatteryParams& p, const CellRows cell, In
     }
     double turned = rate * expected;
     turned = turned < sudden_turn ? turned : sudden_turn;
-    return hysteresis + (target - hysteresis) * (turned / (turned + 2.0 * against));
+    return turned / (turned + 2.0 * against);
 }
 
 template <Index mode>
-WK_INLINE Source source_of(const BatteryParams& p, const CellRows cell, Index i, double asked,
-                           const double* ocv_table, std::int32_t intervals) {
-    const double soc = cell.at(cell_soc)[i];
-    const double place = clamp(soc, 0.0, 1.0) * p.ocv_intervals;
-    std::int32_t index = static_cast<std::int32_t>(place);
-    index = index < intervals ? index : intervals - 1;
-    const double low = ocv_table[index];
-    const double step = ocv_table[index + 1] - low;
-    const double ocv =
-        p.series * (low + step * (place - static_cast<double>(index))) + cell.at(cell_shift_v)[i];
-
-    const double per_tick = cell.at(cell_charge_per_tick)[i];
-    const double discharge_ohm = cell.at(cell_discharge_ohm)[i];
-    const double charge_ohm = cell.at(cell_charge_ohm)[i];
+WK_INLINE Source string_source(const BatteryParams& p, const CellRows cell, Index i, double asked) {
+    const double ocv = ocv_of(cell, i);
+    const double width = cell.at(cell_width)[i];
     const double discharge_root = cell.at(cell_discharge_root_0)[i];
     const double charge_root = cell.at(cell_charge_root_0)[i];
-    const double hysteresis = cell.at(cell_hysteresis)[i];
-    const double width = cell.at(cell_width)[i];
-    const double rest = ocv + width * hysteresis;
-    double settled = discharge_root * p.hold[0] * cell.at(cell_branch_0)[i];
+    const double discharge_ohm = cell.at(cell_discharge_ohm)[i];
+    const double charge_ohm = cell.at(cell_charge_ohm)[i];
+    const double discharge_mean_ohm = cell.at(cell_discharge_mean_ohm)[i];
+    const double charge_mean_ohm = cell.at(cell_charge_mean_ohm)[i];
+    const double moved = p.hold[0] * cell.at(cell_branch_0)[i];
+    double slower = 0.0;
     WK_UNROLL
     for (Index k = 0; k < 3; ++k) {
-        settled += cell.at(cell_root_1 + k)[i] * p.hold[k + 1] * cell.at(cell_branch_1 + k)[i];
+        slower += cell.at(cell_root_1 + k)[i] * (p.hold[k + 1] * cell.at(cell_branch_1 + k)[i]);
     }
-    const bool discharges = mode == drive_voltage ? rest - settled > asked : asked >= 0.0;
+    const double hysteresis = cell.at(cell_hysteresis)[i];
+    const double rest = ocv + (width * hysteresis - slower);
+    const bool discharges =
+        mode == drive_voltage ? rest - discharge_root * moved > asked : asked >= 0.0;
     const double instant = discharges ? discharge_ohm : charge_ohm;
     const double root_0 = discharges ? discharge_root : charge_root;
+    const double mean_ohm = discharges ? discharge_mean_ohm : charge_mean_ohm;
     const double target = discharges ? -width : width;
-
     const double charged = discharges ? 1.0 : p.charge_share;
-    const double ocv_ohm = p.mean_ocv * p.series * step * p.ocv_intervals * (charged * per_tick);
-    double fallen = root_0 * p.hold[0] * cell.at(cell_branch_0)[i];
-    double ohm = instant + ocv_ohm + root_0 * root_0 * (1.0 - p.hold[0]);
+    const double ocv_ohm =
+        p.mean_ocv * cell.at(cell_piece_slope_v)[i] * (charged * cell.at(cell_charge_per_tick)[i]);
+    double ohm = mean_ohm;
+    double fall = 0.0;
+    if constexpr (mode == drive_voltage) {
+        ohm = mean_ohm + ocv_ohm;
+        fall = WK_ABS(rest - root_0 * moved - asked);
+    }
+    const double share = turned_share<mode>(p, cell, i, asked, fall, ohm, target);
+    const double bias = (width * (target * share) - (slower + root_0 * moved)) +
+                        (width * (1.0 - share)) * hysteresis;
+    return {ocv, ocv_ohm, instant, root_0, mean_ohm, bias};
+}
+
+struct Range {
+    double high, low;
+};
+
+WK_INLINE Range string_limits(const BatteryParams& p, const CellRows cell, Index i) {
+    const double soc = cell.at(cell_soc)[i];
+    double high = cell.at(cell_most_a)[i];
+    double room = (soc - p.soc_min) * cell.at(cell_current_per_soc_a)[i];
+    high = high < room ? high : room;
+    double low = cell.at(cell_least_a)[i];
+    room = (soc - p.soc_max) * cell.at(cell_current_per_soc_a)[i] * p.per_charge_share;
+    low = low > room ? low : room;
+    return {high > 0.0 ? high : 0.0, low < 0.0 ? low : 0.0};
+}
+
+struct Current {
+    double amperes, limited;
+};
+
+template <Index mode>
+WK_INLINE Current string_current(const BatteryParams& p, double emf, double ohm, Range range,
+                                 double asked) {
+    const bool discharges = mode == drive_voltage ? asked < emf : asked >= 0.0;
+    const double most_ohm = ohm > least_ohm ? ohm : least_ohm;
+    const double least = 2.0 * p.voltage_min_v > emf ? 2.0 * p.voltage_min_v : emf;
+    const double bound = discharges ? least : 2.0 * p.voltage_max_v;
+    double solved;
+    bool beyond;
+    if constexpr (mode == drive_power) {
+        const double square = emf * emf;
+        const double inner = square - 4.0 * ohm * asked;
+        const double twice = emf + WK_SQRT(inner > 0.0 ? inner : 0.0);
+        beyond =
+            (inner < -rounding * square) | ((discharges ? twice - bound : bound - twice) < 0.0);
+        const double over = beyond ? 2.0 * emf - bound : 2.0 * asked;
+        const double under = beyond ? 2.0 * most_ohm : twice;
+        solved = emf > 0.0 ? over / under : 0.0;
+        beyond = beyond | (emf <= 0.0);
+    } else {
+        const double twice = mode == drive_voltage ? 2.0 * asked : 2.0 * (emf - ohm * asked);
+        beyond = (discharges ? twice - bound : bound - twice) < 0.0;
+        solved = (2.0 * emf - (beyond ? bound : twice)) / (2.0 * most_ohm);
+        solved = mode == drive_current && !beyond ? asked : solved;
+    }
+    const double current =
+        clamp(solved, discharges ? 0.0 : range.low, discharges ? range.high : 0.0);
+    const bool idle = mode != drive_voltage && asked == 0.0;
+    return {current, idle | ((current == solved) & !beyond) ? 0.0 : 1.0};
+}
+
+// What a string did in a tick.
+struct StringFlow {
+    double voltage_v, inner_w, heat_w, stored_w;
+};
+
+// `calm`: no current that the limits allow turns the hysteresis over fast.
+template <bool calm>
+WK_INLINE StringFlow string_apply(const BatteryParams& p, const CellRows cell, Index i,
+                                  const Source& x, double current) {
+    const double mean_ocv = x.ocv - x.ocv_ohm * current;
+    double stored = 0.0;
+    WK_UNROLL
+    for (Index k = 0; k < 4; ++k) {
+        const double root = k == 0 ? x.root_0 : cell.at(cell_root_1 + (k > 0 ? k - 1 : 0))[i];
+        const double before = cell.at(cell_branch_0 + k)[i];
+        const double step = (root * current - before) * p.rise[k];
+        const double after = before + step;
+        stored += p.half_tau_per_tick[k] * (step * (after + before));
+        cell.at(cell_branch_0 + k)[i] = after;
+    }
+
+    const double before = cell.at(cell_hysteresis)[i];
+    const double width = cell.at(cell_width)[i];
+    const double within = clamp(before, -width, width);
+    const double target = current < 0.0 ? width : -width;
+    const double per_tick = cell.at(cell_charge_per_tick)[i];
+    const double turned = p.hysteresis_per_soc * per_tick * WK_ABS(current);
+    const double rise = calm ? gentle_rise(turned) : rise_of(turned);
+    const double after = within + (target - within) * rise;
+    const double capacity_ah = cell.at(cell_capacity_ah)[i];
+    stored += p.hysteresis_w * capacity_ah * ((after - before) * (after + before));
+    cell.at(cell_hysteresis)[i] = after;
+
+    const double charged = current < 0.0 ? p.charge_share : 1.0;
+    const double soc = cell.at(cell_soc)[i];
+    const double leak = soc * (p.leak_per_s * 3600.0 * capacity_ah);
+    const double change =
+        (cell.at(cell_soc_carry)[i] - leak * per_tick) - (charged * per_tick) * current;
+    const double total = soc + change;
+    cell.at(cell_soc_carry)[i] = change - (total - soc);
+    cell.at(cell_soc)[i] = total;
+    const double heat = (x.mean_ohm * current - x.bias) * current - stored +
+                        mean_ocv * (leak + (charged - 1.0) * current);
+    cell.at(cell_heat_sum_w)[i] += heat;
+    cell.at(cell_current_sum_a)[i] += current;
+    return {x.emf() - x.ohm() * current, mean_ocv * (charged * current + leak), heat, stored};
+}
+
+WK_INLINE double end_voltage(const CellRows cell, Index i, const Source& x, double current) {
+    double volts = (x.ocv - (x.ocv_ohm + x.ocv_ohm) * current) - x.instant * current;
+    volts -= x.root_0 * cell.at(cell_branch_0)[i];
     WK_UNROLL
     for (Index k = 0; k < 3; ++k) {
-        const double root = cell.at(cell_root_1 + k)[i];
-        fallen += root * p.hold[k + 1] * cell.at(cell_branch_1 + k)[i];
-        ohm += root * root * (1.0 - p.hold[k + 1]);
+        volts -= cell.at(cell_root_1 + k)[i] * cell.at(cell_branch_1 + k)[i];
     }
-    const double loop = width * mean_hysteresis<mode>(p, cell, i, asked, ocv, fallen, ohm, target);
-    const double emf = ocv + loop - fallen;
+    return volts + cell.at(cell_width)[i] * cell.at(cell_hysteresis)[i];
+}
 
-    const Range range = current_range(p, cell, i, emf, ohm);
-    return {ocv, ocv_ohm, instant, root_0, loop, emf, ohm, range.high, range.low};
+template <Index mode> WK_INLINE double asked_of_string(const CellRows cell, Index i, double asked) {
+    return mode == drive_voltage ? asked : asked * cell.at(cell_per_strings)[i];
+}
+
+template <Index mode>
+WK_INLINE BatteryFlow battery_alone(const BatteryParams& p, const CellRows cell, Index i,
+                                    const double* table, double asked) {
+    if (!on_piece(p, cell, i)) find_piece(p, cell, i, table);
+    const double of_string = asked_of_string<mode>(cell, i, asked);
+    const Source x = string_source<mode>(p, cell, i, of_string);
+    const Range range = string_limits(p, cell, i);
+    const Current found = string_current<mode>(p, x.emf(), x.ohm(), range, of_string);
+    const StringFlow flow = string_apply<false>(p, cell, i, x, found.amperes);
+    const double strings = cell.at(cell_strings)[i];
+    double delivered = strings * (flow.voltage_v * found.amperes);
+    if constexpr (mode == drive_power) delivered = found.limited == 0.0 ? asked : delivered;
+    return {delivered,
+            strings * flow.inner_w,
+            strings * flow.heat_w,
+            strings * flow.stored_w,
+            strings * found.amperes,
+            flow.voltage_v,
+            end_voltage(cell, i, x, found.amperes),
+            cell.at(cell_soc)[i],
+            static_cast<Index>(found.limited)};
 }
 
 template <Index mode>
 WK_INLINE void battery_source_of(Index n, const BatteryParams& given, const CellRows cell,
-                                 const double* table) {
+                                 const double* table, double asked) {
     const BatteryParams p = given;  // a copy that no store to the cells can change
-    const std::int32_t intervals = static_cast<std::int32_t>(p.ocv_intervals);
-    const double* const ocv_table = table + p.ocv_first;
+    for (Index i = 0; i < n; ++i) find_piece(p, cell, i, table);
     WK_LANES
     for (Index i = 0; i < n; ++i) {
-        keep_source(cell, i,
-                    source_of<mode>(p, cell, i, cell.at(cell_asked)[i], ocv_table, intervals));
+        const Source x = string_source<mode>(p, cell, i, asked);
+        const Range range = string_limits(p, cell, i);
+        cell.at(cell_high_a)[i] = range.high;
+        cell.at(cell_low_a)[i] = range.low;
+        cell.at(cell_ocv_v)[i] = x.ocv;
+        cell.at(cell_ocv_ohm)[i] = x.ocv_ohm;
+        cell.at(cell_instant_ohm)[i] = x.instant;
+        cell.at(cell_root_0)[i] = x.root_0;
+        cell.at(cell_mean_ohm)[i] = x.mean_ohm;
+        cell.at(cell_bias_v)[i] = x.bias;
+        cell.at(cell_emf_v)[i] = x.emf();
+        cell.at(cell_source_ohm)[i] = x.ohm();
     }
 }
 
-WK_INLINE void battery_source(Index n, const BatteryParams& p, Index mode, const CellRows cell,
-                              const double* table) {
+static inline void battery_source(Index n, const BatteryParams& p, Index mode, const CellRows cell,
+                                  const double* table, double asked) {
     if (mode == drive_power) {
-        battery_source_of<drive_power>(n, p, cell, table);
+        battery_source_of<drive_power>(n, p, cell, table, asked);
     } else if (mode == drive_current) {
-        battery_source_of<drive_current>(n, p, cell, table);
+        battery_source_of<drive_current>(n, p, cell, table, asked);
     } else {
-        battery_source_of<drive_voltage>(n, p, cell, table);
+        battery_source_of<drive_voltage>(n, p, cell, table, asked);
     }
 }
 
-template <Index mode> WK_INLINE double wanted_of(const Source& x, double asked) {
-    if constexpr (mode == drive_power) {
-        const double inner = x.emf * x.emf - 4.0 * x.ohm * asked;
-        const double whole = x.emf + WK_SQRT(inner > 0.0 ? inner : 0.0);
-        return x.emf > 0.0 ? 2.0 * asked / whole : 0.0;
-    } else if constexpr (mode == drive_voltage) {
-        return (x.emf - asked) / (x.ohm > least_ohm ? x.ohm : least_ohm);
-    } else {
-        return asked;
-    }
-}
-
-template <Index mode>
-WK_INLINE double meet_of(const CellRows cell, Index i, const Source& x, double asked) {
-    const double wanted = wanted_of<mode>(x, asked);
-    double current = wanted < x.high ? wanted : x.high;
-    current = current > x.low ? current : x.low;
-    cell.at(cell_current_a)[i] = current;
-    double limited = current == wanted ? 0.0 : 1.0;
-    if constexpr (mode == drive_power) {
-        const double dead = asked == 0.0 ? 0.0 : 1.0;
-        limited = x.emf > 0.0 ? limited : dead;
-    }
-    cell.at(cell_limited)[i] = limited;
-    return current;
-}
-
-template <Index mode> WK_INLINE void battery_meet_of(Index n, const CellRows cell) {
-    WK_LANES
-    for (Index i = 0; i < n; ++i) {
-        meet_of<mode>(cell, i, source_at(cell, i), cell.at(cell_asked)[i]);
-    }
-}
-
-WK_INLINE void battery_meet(Index n, Index mode, const CellRows cell) {
-    if (mode == drive_power) {
-        battery_meet_of<drive_power>(n, cell);
-    } else if (mode == drive_current) {
-        battery_meet_of<drive_current>(n, cell);
-    } else {
-        battery_meet_of<drive_voltage>(n, cell);
-    }
-}
-
-static inline Index battery_share(Index n, Index mode, const CellRows cell, double asked) {
+static inline Index battery_share(Index n, const BatteryParams& p, Index mode, const CellRows cell,
+                                  double asked) {
     const double* const emf_v = cell.at(cell_emf_v);
     const double* const ohm = cell.at(cell_source_ohm);
     const double* const strings = cell.at(cell_strings);
@@ -322,9 +415,14 @@ static inline Index battery_share(Index n, Index mode, const CellRows cell, doub
     double least_v = 0.0;
     double most_v = WK_INFINITY;
     for (Index i = 0; i < n; ++i) {
+        double floor_v = p.voltage_min_v > 0.5 * emf_v[i] ? p.voltage_min_v : 0.5 * emf_v[i];
+        floor_v = floor_v < emf_v[i] ? floor_v : emf_v[i];
         double bound = emf_v[i] - ohm[i] * cell.at(cell_high_a)[i];
+        bound = bound > floor_v ? bound : floor_v;
         least_v = least_v > bound ? least_v : bound;
         bound = emf_v[i] - ohm[i] * cell.at(cell_low_a)[i];
+        const double roof_v = p.voltage_max_v > emf_v[i] ? p.voltage_max_v : emf_v[i];
+        bound = bound < roof_v ? bound : roof_v;
         most_v = most_v < bound ? most_v : bound;
     }
     double high = siemens * (emf - least_v);
@@ -347,87 +445,24 @@ static inline Index battery_share(Index n, Index mode, const CellRows cell, doub
     const double voltage = emf - current / siemens;
     for (Index i = 0; i < n; ++i) {
         cell.at(cell_current_a)[i] = (emf_v[i] - voltage) / ohm[i];
-        cell.at(cell_limited)[i] = static_cast<double>(limited);
     }
     return limited;
 }
 
-WK_INLINE void apply_of(const BatteryParams& p, const CellRows cell, Index i, const Source& x,
-                        double current) {
-    const double per_tick = cell.at(cell_charge_per_tick)[i];
-    const double mean_ocv = x.ocv - x.ocv_ohm * current;
-    const double voltage = x.emf - x.ohm * current;
-    const double amount = current > 0.0 ? current : -current;
-    double stored = 0.0;
-    double heat = x.instant * current * current;
-    double end = x.ocv - (x.ocv_ohm + x.ocv_ohm) * current;
-    end = end - x.instant * current;
-    WK_UNROLL
-    for (Index k = 0; k < 4; ++k) {
-        const double root = k == 0 ? x.root_0 : cell.at(cell_root_1 + (k > 0 ? k - 1 : 0))[i];
-        const double before = cell.at(cell_branch_0 + k)[i];
-        const double settled = root * current;
-        double after = settled + (before - settled) * p.decay[k];
-        after = after > tiny_state ? after : (after < -tiny_state ? after : 0.0);
-        const double kept = p.half_tau_per_tick[k] * ((after - before) * (after + before));
-        const double held = p.hold[k] * before + settled * (1.0 - p.hold[k]);
-        heat += held * settled - kept;
-        stored += kept;
-        end -= root * after;
-        cell.at(cell_branch_0 + k)[i] = after;
-    }
-
-    const double before = cell.at(cell_hysteresis)[i];
-    const double width = cell.at(cell_width)[i];
-    const double target = current < 0.0 ? width : -width;
-    const double turned = p.hysteresis_per_soc * amount * per_tick;
-    const double after = clamp(before + (target - before) * rise_of(turned), -width, width);
-    const double kept =
-        p.hysteresis_w * cell.at(cell_capacity_ah)[i] * ((after - before) * (after + before));
-    heat += -(x.loop * current) - kept;
-    stored += kept;
-    end += width * after;
-    cell.at(cell_hysteresis)[i] = after;
-
-    const double charged = current < 0.0 ? p.charge_share : 1.0;
-    const double soc = cell.at(cell_soc)[i];
-    const double leak = soc * (p.leak_per_s * 3600.0 * cell.at(cell_capacity_ah)[i]);
-    const double moved = charged * current + leak;
-    heat += mean_ocv * (leak + (charged - 1.0) * current);
-    const double change = cell.at(cell_soc_carry)[i] - moved * per_tick;
-    const double total = soc + change;
-    cell.at(cell_soc_carry)[i] = change - (total - soc);
-    cell.at(cell_soc)[i] = total;
-    cell.at(cell_heat_sum_w)[i] += heat;
-    cell.at(cell_current_sum_a)[i] += current;
-    cell.at(cell_voltage_v)[i] = voltage;
-    cell.at(cell_end_voltage_v)[i] = end;
-    cell.at(cell_inner_w)[i] = mean_ocv * moved;
-    cell.at(cell_heat_w)[i] = heat;
-    cell.at(cell_stored_w)[i] = stored;
-}
-
-WK_INLINE void battery_apply(Index n, const BatteryParams& given, const CellRows cell) {
+static inline void battery_apply(Index n, const BatteryParams& given, const CellRows cell) {
     const BatteryParams p = given;
     WK_LANES
     for (Index i = 0; i < n; ++i) {
-        apply_of(p, cell, i, source_at(cell, i), cell.at(cell_current_a)[i]);
-    }
-}
-
-// battery_source, battery_meet and battery_apply in one pass, for strings that stand alone.
-template <Index mode>
-WK_INLINE void battery_alone(Index n, const BatteryParams& given, const CellRows cell,
-                             const double* table) {
-    const BatteryParams p = given;
-    const std::int32_t intervals = static_cast<std::int32_t>(p.ocv_intervals);
-    const double* const ocv_table = table + p.ocv_first;
-    WK_LANES
-    for (Index i = 0; i < n; ++i) {
-        const double asked = cell.at(cell_asked)[i];
-        const Source x = source_of<mode>(p, cell, i, asked, ocv_table, intervals);
-        keep_source(cell, i, x);
-        apply_of(p, cell, i, x, meet_of<mode>(cell, i, x, asked));
+        const Source x{cell.at(cell_ocv_v)[i],       cell.at(cell_ocv_ohm)[i],
+                       cell.at(cell_instant_ohm)[i], cell.at(cell_root_0)[i],
+                       cell.at(cell_mean_ohm)[i],    cell.at(cell_bias_v)[i]};
+        const double current = cell.at(cell_current_a)[i];
+        const StringFlow flow = string_apply<false>(p, cell, i, x, current);
+        cell.at(cell_voltage_v)[i] = flow.voltage_v;
+        cell.at(cell_end_voltage_v)[i] = end_voltage(cell, i, x, current);
+        cell.at(cell_inner_w)[i] = flow.inner_w;
+        cell.at(cell_heat_w)[i] = flow.heat_w;
+        cell.at(cell_stored_w)[i] = flow.stored_w;
     }
 }
 
@@ -445,38 +480,32 @@ static inline void battery_renew(Index n, const BatteryParams& p, BatteryState& 
     s.held_tick += 1;
 }
 
-// One group alone is by far the usual case: its rows then lie at fixed places, and what a step
-// writes and reads again stays in registers.
-template <bool alone>
-static inline BatteryFlow battery_step_of(const BatteryParams& p, BatteryState& s,
-                                          const ContainerParams& c, Index mode,
-                                          const CellRows given, const double* table, double asked) {
-    const CellRows cell{given.base, alone ? 1 : given.stride};
+// Strings that are alike: the rows of the cell matrix then lie at fixed places.
+template <Index mode>
+WK_INLINE BatteryFlow battery_step_alone(const BatteryParams& p, BatteryState& s,
+                                         const ContainerParams& c, double* base,
+                                         const double* table, double asked) {
+    const CellRows cell{base, 1};
+    battery_renew(1, p, s, c, cell, table);
+    return battery_alone<mode>(p, cell, 0, table, asked);
+}
+
+static BatteryFlow battery_step_shared(const BatteryParams& p, BatteryState& s,
+                                       const ContainerParams& c, Index mode, const CellRows cell,
+                                       const double* table, double asked) {
     const double* const strings = cell.at(cell_strings);
-    const Index n = alone ? 1 : p.groups;
+    const Index n = p.groups;
     battery_renew(n, p, s, c, cell, table);
-    Index limited;
-    if constexpr (alone) {
-        cell.at(cell_asked)[0] = mode == drive_voltage ? asked : asked / strings[0];
-        if (mode == drive_power) {
-            battery_alone<drive_power>(1, p, cell, table);
-        } else if (mode == drive_current) {
-            battery_alone<drive_current>(1, p, cell, table);
-        } else {
-            battery_alone<drive_voltage>(1, p, cell, table);
-        }
-        limited = static_cast<Index>(cell.at(cell_limited)[0]);
-    } else {
-        double total = 0.0;
-        for (Index i = 0; i < n; ++i) total += strings[i];
-        for (Index i = 0; i < n; ++i) {
-            cell.at(cell_asked)[i] = mode == drive_voltage ? asked : asked / total;
-        }
-        battery_source(n, p, mode, cell, table);
-        limited = battery_share(n, mode, cell, asked);
-        battery_apply(n, p, cell);
-    }
-    BatteryFlow flow{0.0, 0.0, 0.0, 0.0, 0.0, cell.at(cell_voltage_v)[0], 0.0, limited};
+    double all = 0.0;
+    for (Index i = 0; i < n; ++i) all += strings[i];
+    // Asked of each is what an even string would do.
+    battery_source(n, p, mode, cell, table, mode == drive_voltage ? asked : asked / all);
+    const Index limited = battery_share(n, p, mode, cell, asked);
+    battery_apply(n, p, cell);
+    BatteryFlow flow{};
+    flow.voltage_v = cell.at(cell_voltage_v)[0];
+    flow.end_voltage_v = cell.at(cell_end_voltage_v)[0];
+    flow.limited = limited;
     double charge = 0.0;
     double capacity = 0.0;
     for (Index i = 0; i < n; ++i) {
@@ -489,17 +518,21 @@ static inline BatteryFlow battery_step_of(const BatteryParams& p, BatteryState& 
         capacity += strings[i] * cell.at(cell_capacity_ah)[i];
     }
     flow.delivered_w = mode == drive_power && limited == 0 ? asked : flow.delivered_w;
-    flow.soc = n == 1 ? cell.at(cell_soc)[0] : charge / capacity;
+    flow.soc = charge / capacity;
     return flow;
 }
 
 static inline BatteryFlow battery_step(const BatteryParams& p, BatteryState& s,
                                        const ContainerParams& c, Index mode, const CellRows cell,
                                        const double* table, double asked) {
-    if (p.groups == 1 && cell.stride == 1) {
-        return battery_step_of<true>(p, s, c, mode, cell, table, asked);
+    if (p.groups != 1) return battery_step_shared(p, s, c, mode, cell, table, asked);
+    if (mode == drive_power) {
+        return battery_step_alone<drive_power>(p, s, c, cell.base, table, asked);
     }
-    return battery_step_of<false>(p, s, c, mode, cell, table, asked);
+    if (mode == drive_current) {
+        return battery_step_alone<drive_current>(p, s, c, cell.base, table, asked);
+    }
+    return battery_step_alone<drive_voltage>(p, s, c, cell.base, table, asked);
 }
 
 static inline double hottest(Index n, const CellRows cell) {

@@ -9,23 +9,29 @@
 #include <cmath>
 #define WK_RESTRICT __restrict
 #define WK_INLINE static __forceinline
+#define WK_INLINED
 #define WK_SQRT(x) std::sqrt(x)
 #define WK_FLOOR(x) std::floor(x)
+#define WK_ABS(x) std::fabs(x)
 #define WK_INFINITY HUGE_VAL
 #define WK_NAN NAN
 #define WK_LANES
 #define WK_UNROLL
 #define WK_PREFETCH(address)
+#define WK_PREFETCH_WRITE(address)
 #else
 #define WK_RESTRICT __restrict__
 // Kernel units see no inline function of the standard library: the linker may keep any one copy of
 // it, and a copy compiled for AVX-512 would be an illegal instruction elsewhere.
 #define WK_INLINE static inline __attribute__((always_inline))
+#define WK_INLINED __attribute__((always_inline))  // of a lambda
 #define WK_SQRT(x) __builtin_sqrt(x)
 #define WK_FLOOR(x) __builtin_floor(x)
+#define WK_ABS(x) __builtin_fabs(x)
 #define WK_INFINITY __builtin_inf()
 #define WK_NAN __builtin_nan("")
 #define WK_PREFETCH(address) __builtin_prefetch(address)
+#define WK_PREFETCH_WRITE(address) __builtin_prefetch(address, 1)
 // Before a loop over lanes whose rows lie in one matrix: they do not overlap.
 #if defined(__clang__)
 #define WK_LANES _Pragma("clang loop vectorize(assume_safety)")
@@ -97,7 +103,18 @@ static inline void compensated_add(Index n, const double* WK_RESTRICT x, double*
     for (Index i = 0; i < n; ++i) two_sum(x[i], total[i], carry[i]);
 }
 
-WK_INLINE double rise_of(double x) {
+constexpr double gentle = 1.0 / 512.0;
+
+WK_INLINE double gentle_rise(double x) {
+    const double x2 = x * x;
+    const double low = 1.0 - x * 0.5;
+    const double middle = 1.0 / 6.0 - x * (1.0 / 24.0);
+    const double high = 1.0 / 120.0 - x * (1.0 / 720.0);
+    return x * ((low + x2 * middle) + (x2 * x2) * high);
+}
+
+// Without a branch, for lanes.
+WK_INLINE double steep_rise(double x) {
     const double y = x < 700.0 ? x : 700.0;
     const double n = WK_FLOOR(y * 1.4426950408889634 + 0.5);
     const double r = (n * 0.6931471803691238 - y) + n * 1.9082149292705877e-10;
@@ -113,6 +130,11 @@ WK_INLINE double rise_of(double x) {
     const std::uint64_t bits = __builtin_bit_cast(std::uint64_t, 4503599627371519.0 - n) << 52;
     const double power = __builtin_bit_cast(double, bits);
     return x < 700.0 ? (1.0 - power) - power * q : 1.0;
+}
+
+WK_INLINE double rise_of(double x) {
+    if (x < gentle) return gentle_rise(x);
+    return steep_rise(x);
 }
 
 WK_INLINE double loss_curve(double x, double loss_0_w, double loss_1, double loss_2_per_w,

@@ -22,6 +22,9 @@ namespace wattkeel::WATTKEEL_ISA_NAMESPACE {
 
 constexpr Index prefetch_rows = 4;  // rows of a command that are fetched ahead
 constexpr Index battery_tile = 64;  // batteries stepped together through a whole run
+constexpr Index battery_lanes = 8;  // and in one step of the innermost loop: the widest vector
+constexpr Index tile_rows =
+    cell_ocv_v;  // what follows in the cell matrix is of strings in parallel
 
 static void workload_run(Index ticks, Index n, const JobParams& p, JobState& s, Index seed,
                          double rated_w, double idle_w, const Index* lane_id, double* offset_tick,
@@ -107,119 +110,246 @@ static void battery_run(Index ticks, Index every, const BatteryParams& p, Batter
                         double* temperature_k, double* auxiliary_w, Index* limited) {
     const double share = 1.0 / static_cast<double>(every);
     const double period_s = static_cast<double>(p.refresh_tick) * p.dt_s;
-    for (Index row = 0; row < ticks / every; ++row) {
-        BatteryFlow sum{};
-        double climate = 0.0;
-        for (Index t = row * every; t < row * every + every; ++t) {
-            const BatteryFlow flow = battery_step(p, s, c, mode, cell, table, command[t]);
-            sum.delivered_w += flow.delivered_w;
-            sum.inner_w += flow.inner_w;
-            sum.heat_w += flow.heat_w;
-            sum.stored_w += flow.stored_w;
-            sum.current_a += flow.current_a;
-            sum.voltage_v += flow.voltage_v;
-            sum.soc = flow.soc;
-            sum.limited += flow.limited;
-            climate += s.auxiliary_w;
-            if (counted == 1 && s.held_tick == p.refresh_tick) {
-                stress_add(q, w, counter, log, cell.at(cell_soc)[0], cell.at(cell_temperature_k)[0],
-                           period_s);
+    const auto run = [&](auto step) {
+        for (Index row = 0; row < ticks / every; ++row) {
+            BatteryFlow sum{};
+            double climate = 0.0;
+            for (Index t = row * every; t < row * every + every; ++t) {
+                const BatteryFlow flow = step(command[t]);
+                sum.delivered_w += flow.delivered_w;
+                sum.inner_w += flow.inner_w;
+                sum.heat_w += flow.heat_w;
+                sum.stored_w += flow.stored_w;
+                sum.current_a += flow.current_a;
+                sum.voltage_v += flow.voltage_v;
+                sum.end_voltage_v = flow.end_voltage_v;
+                sum.soc = flow.soc;
+                sum.limited += flow.limited;
+                climate += s.auxiliary_w;
+                if (counted == 1 && s.held_tick == p.refresh_tick) {
+                    stress_add(q, w, counter, log, cell.at(cell_soc)[0],
+                               cell.at(cell_temperature_k)[0], period_s);
+                }
             }
+            power_w[row] = sum.delivered_w * share;
+            cell_power_w[row] = sum.inner_w * share;
+            loss_w[row] = sum.heat_w * share;
+            stored_w[row] = sum.stored_w * share;
+            current_a[row] = sum.current_a * share;
+            voltage_v[row] = sum.voltage_v * share;
+            end_voltage_v[row] = sum.end_voltage_v;
+            soc[row] = sum.soc;
+            temperature_k[row] = hottest(p.groups, cell);
+            auxiliary_w[row] = climate * share;
+            limited[row] = sum.limited;
         }
-        power_w[row] = sum.delivered_w * share;
-        cell_power_w[row] = sum.inner_w * share;
-        loss_w[row] = sum.heat_w * share;
-        stored_w[row] = sum.stored_w * share;
-        current_a[row] = sum.current_a * share;
-        voltage_v[row] = sum.voltage_v * share;
-        end_voltage_v[row] = cell.at(cell_end_voltage_v)[0];
-        soc[row] = sum.soc;
-        temperature_k[row] = hottest(p.groups, cell);
-        auxiliary_w[row] = climate * share;
-        limited[row] = sum.limited;
+    };
+    // A loop for each, so that what a step gives stays in registers.
+    if (p.groups != 1) {
+        run([&](double asked)
+                WK_INLINED { return battery_step_shared(p, s, c, mode, cell, table, asked); });
+    } else if (mode == drive_power) {
+        run([&](double asked) WK_INLINED {
+            return battery_step_alone<drive_power>(p, s, c, cell.base, table, asked);
+        });
+    } else if (mode == drive_current) {
+        run([&](double asked) WK_INLINED {
+            return battery_step_alone<drive_current>(p, s, c, cell.base, table, asked);
+        });
+    } else {
+        run([&](double asked) WK_INLINED {
+            return battery_step_alone<drive_voltage>(p, s, c, cell.base, table, asked);
+        });
     }
 }
 
-// Where the rows of the outputs of batteries_run begin for a tile of lanes.
-struct BatteryRows {
-    double* WK_RESTRICT power_w;
-    double* WK_RESTRICT cell_power_w;
-    double* WK_RESTRICT loss_w;
-    double* WK_RESTRICT stored_w;
-    double* WK_RESTRICT current_a;
-    double* WK_RESTRICT voltage_v;
-    double* WK_RESTRICT end_voltage_v;
-    double* WK_RESTRICT soc;
-    double* WK_RESTRICT temperature_k;
-    double* WK_RESTRICT limited;
+// A tile of batteries side by side, with rows that lie close together: their cell matrix, what is
+// asked of them, the tick under way, and sums of what they did.
+struct alignas(64) BatteryTile {
+    static constexpr Index sums = 7;
+    double cell[tile_rows * battery_tile];
+    double asked[battery_tile];
+    double ocv[battery_tile];
+    double ocv_ohm[battery_tile];
+    double instant[battery_tile];
+    double root_0[battery_tile];
+    double mean_ohm[battery_tile];
+    double bias[battery_tile];
+    double current[battery_tile];
+    double limited[battery_tile];
+    double sum[sums][battery_tile];
+
+    CellRows rows() { return {cell, battery_tile}; }
+    Source source(Index i) const {
+        return {ocv[i], ocv_ohm[i], instant[i], root_0[i], mean_ohm[i], bias[i]};
+    }
 };
 
-static inline void battery_keep(Index n, Index mode, const CellRows cell, const double* command,
-                                double share, const BatteryRows out) {
-    WK_LANES
-    for (Index i = 0; i < n; ++i) {
-        const double strings = cell.at(cell_strings)[i];
-        const double current = cell.at(cell_current_a)[i];
-        const double voltage = cell.at(cell_voltage_v)[i];
-        double got = strings * (voltage * current);
-        got = mode == drive_power && cell.at(cell_limited)[i] == 0.0 ? command[i] : got;
-        out.power_w[i] += got * share;
-        out.cell_power_w[i] += strings * cell.at(cell_inner_w)[i] * share;
-        out.loss_w[i] += strings * cell.at(cell_heat_w)[i] * share;
-        out.stored_w[i] += strings * cell.at(cell_stored_w)[i] * share;
-        out.current_a[i] += strings * current * share;
-        out.voltage_v[i] += voltage * share;
-        out.limited[i] += cell.at(cell_limited)[i];
+// Takes columns of the cell matrix; the last is repeated up to a whole number of vectors.
+static inline Index tile_load(BatteryTile& tile, Index count, const CellRows cell) {
+    const Index lanes = (count + battery_lanes - 1) / battery_lanes * battery_lanes;
+    for (Index row = 0; row < tile_rows; ++row) {
+        double* WK_RESTRICT to = tile.rows().at(row);
+        const double* WK_RESTRICT from = cell.at(row);
+        for (Index i = 0; i < count; ++i) to[i] = from[i];
+        for (Index i = count; i < lanes; ++i) to[i] = from[count - 1];
+    }
+    return lanes;
+}
+
+static inline void tile_store(BatteryTile& tile, Index count, const CellRows cell) {
+    for (Index row = 0; row < tile_rows; ++row) {
+        double* WK_RESTRICT to = cell.at(row);
+        const double* WK_RESTRICT from = tile.rows().at(row);
+        for (Index i = 0; i < count; ++i) to[i] = from[i];
     }
 }
 
-// Tile by tile over all ticks: the state of a tile stays in the first-level cache.
+// Whether no current within the limits turns the hysteresis over fast; until the next renewal.
+static inline bool tile_is_calm(BatteryTile& tile, Index lanes, const BatteryParams& p) {
+    const CellRows cell = tile.rows();
+    bool calm = true;
+    for (Index i = 0; i < lanes; ++i) {
+        const double per_ampere = p.hysteresis_per_soc * cell.at(cell_charge_per_tick)[i];
+        calm = calm && per_ampere * cell.at(cell_most_a)[i] < gentle &&
+               per_ampere * -cell.at(cell_least_a)[i] < gentle;
+    }
+    return calm;
+}
+
+static inline void tile_find_pieces(BatteryTile& tile, Index lanes, const BatteryParams& p,
+                                    const double* table) {
+    const CellRows cell = tile.rows();
+    Index left = 0;
+    for (Index i = 0; i < lanes; ++i) left |= on_piece(p, cell, i) ? 0 : 1;
+    if (left == 0) return;
+    for (Index i = 0; i < lanes; ++i) find_piece(p, cell, i, table);
+}
+
+// Currents of a tick. Two short loops, here and in tile_apply: of a long one a processor sees too
+// little ahead to work on several vectors at a time.
+template <Index mode>
+static inline void tile_solve(BatteryTile& tile, Index lanes, const BatteryParams& given) {
+    const BatteryParams p = given;
+    const CellRows cell = tile.rows();
+    for (Index first = 0; first < lanes; first += battery_lanes) {
+        WK_LANES
+        for (Index i = first; i < first + battery_lanes; ++i) {
+            const double asked = asked_of_string<mode>(cell, i, tile.asked[i]);
+            const Source x = string_source<mode>(p, cell, i, asked);
+            const Range range = string_limits(p, cell, i);
+            const Current found = string_current<mode>(p, x.emf(), x.ohm(), range, asked);
+            tile.ocv[i] = x.ocv;
+            tile.ocv_ohm[i] = x.ocv_ohm;
+            tile.instant[i] = x.instant;
+            tile.root_0[i] = x.root_0;
+            tile.mean_ohm[i] = x.mean_ohm;
+            tile.bias[i] = x.bias;
+            tile.current[i] = found.amperes;
+            tile.limited[i] = found.limited;
+        }
+    }
+}
+
+template <Index mode, bool calm>
+static inline void tile_apply(BatteryTile& tile, Index lanes, const BatteryParams& given) {
+    const BatteryParams p = given;
+    const CellRows cell = tile.rows();
+    for (Index first = 0; first < lanes; first += battery_lanes) {
+        WK_LANES
+        for (Index i = first; i < first + battery_lanes; ++i) {
+            const double current = tile.current[i];
+            const StringFlow flow = string_apply<calm>(p, cell, i, tile.source(i), current);
+            const double strings = cell.at(cell_strings)[i];
+            double delivered = strings * (flow.voltage_v * current);
+            if constexpr (mode == drive_power) {
+                delivered = tile.limited[i] == 0.0 ? tile.asked[i] : delivered;
+            }
+            tile.sum[0][i] += delivered;
+            tile.sum[1][i] += strings * flow.inner_w;
+            tile.sum[2][i] += strings * flow.heat_w;
+            tile.sum[3][i] += strings * flow.stored_w;
+            tile.sum[4][i] += strings * current;
+            tile.sum[5][i] += flow.voltage_v;
+            tile.sum[6][i] += tile.limited[i];
+        }
+    }
+}
+
+// Tile by tile over all ticks: a tile stays in the first-level cache.
+template <Index mode>
+static void batteries_run_of(Index ticks, Index every, Index n, const BatteryParams& p,
+                             BatteryState& s, const ContainerParams& c, const CellRows cell,
+                             const double* table, const double* command, double* const* mean,
+                             double* end_voltage_v, double* soc, double* temperature_k,
+                             double* limited) {
+    const double share = 1.0 / static_cast<double>(every);
+    const BatteryState start = s;
+    Index outside = 0;
+    BatteryTile tile;
+    for (Index first = 0; first < n; first += battery_tile) {
+        const Index count = n - first < battery_tile ? n - first : battery_tile;
+        const CellRows columns{cell.base + first, cell.stride};
+        const Index lanes = tile_load(tile, count, columns);
+        bool calm = tile_is_calm(tile, lanes, p);
+        s = start;
+        for (Index row = 0; row < ticks / every; ++row) {
+            for (Index k = 0; k < BatteryTile::sums; ++k) {
+                for (Index i = 0; i < lanes; ++i) tile.sum[k][i] = 0.0;
+            }
+            const Index at = row * n + first;
+            for (Index i = 0; i < count; i += 8) {
+                for (Index k = 0; k < 6; ++k) WK_PREFETCH_WRITE(mean[k] + at + i);
+                WK_PREFETCH_WRITE(limited + at + i);
+                WK_PREFETCH_WRITE(end_voltage_v + at + i);
+                WK_PREFETCH_WRITE(soc + at + i);
+                WK_PREFETCH_WRITE(temperature_k + at + i);
+            }
+            for (Index t = row * every; t < row * every + every; ++t) {
+                const double* const asked = command + t * n + first;
+                // The rows of a wide command lie pages apart: no hardware fetches them ahead.
+                for (Index i = 0; i < count; i += 8) WK_PREFETCH(asked + prefetch_rows * n + i);
+                for (Index i = 0; i < count; ++i) tile.asked[i] = asked[i];
+                for (Index i = count; i < lanes; ++i) tile.asked[i] = asked[count - 1];
+                battery_renew(lanes, p, s, c, tile.rows(), table);
+                if (s.held_tick == 1) calm = tile_is_calm(tile, lanes, p);
+                tile_find_pieces(tile, lanes, p, table);
+                tile_solve<mode>(tile, lanes, p);
+                if (calm) {
+                    tile_apply<mode, true>(tile, lanes, p);
+                } else {
+                    tile_apply<mode, false>(tile, lanes, p);
+                }
+            }
+            for (Index k = 0; k < 6; ++k) {
+                for (Index i = 0; i < count; ++i) mean[k][at + i] = tile.sum[k][i] * share;
+            }
+            for (Index i = 0; i < count; ++i) {
+                limited[at + i] = tile.sum[6][i];
+                end_voltage_v[at + i] =
+                    end_voltage(tile.rows(), i, tile.source(i), tile.current[i]);
+                soc[at + i] = tile.rows().at(cell_soc)[i];
+                temperature_k[at + i] = tile.rows().at(cell_temperature_k)[i];
+            }
+        }
+        tile_store(tile, count, columns);
+        outside = s.outside == 1 ? 1 : outside;
+    }
+    s.outside = outside;
+}
+
 static void batteries_run(Index ticks, Index every, Index n, const BatteryParams& p,
                           BatteryState& s, const ContainerParams& c, Index mode,
                           const CellRows cell, const double* table, const double* command,
                           double* power_w, double* cell_power_w, double* loss_w, double* stored_w,
                           double* current_a, double* voltage_v, double* end_voltage_v, double* soc,
                           double* temperature_k, double* limited) {
-    const double share = 1.0 / static_cast<double>(every);
-    const BatteryState start = s;
-    Index outside = 0;
-    for (Index first = 0; first < n; first += battery_tile) {
-        const Index count = n - first < battery_tile ? n - first : battery_tile;
-        const CellRows tile{cell.base + first, cell.stride};
-        s = start;
-        for (Index t = 0; t < ticks / every * every; ++t) {
-            const double* const asked = command + t * n + first;
-            const Index at = (t / every) * n + first;
-            const BatteryRows out{
-                power_w + at,   cell_power_w + at,  loss_w + at, stored_w + at,      current_a + at,
-                voltage_v + at, end_voltage_v + at, soc + at,    temperature_k + at, limited + at};
-            battery_renew(count, p, s, c, tile, table);
-            // The rows of a wide command lie pages apart: no hardware fetches them ahead.
-            for (Index i = 0; i < count; i += 8) WK_PREFETCH(asked + prefetch_rows * n + i);
-            WK_LANES
-            for (Index i = 0; i < count; ++i) {
-                tile.at(cell_asked)[i] =
-                    mode == drive_voltage ? asked[i] : asked[i] / tile.at(cell_strings)[i];
-            }
-            if (mode == drive_power) {
-                battery_alone<drive_power>(count, p, tile, table);
-            } else if (mode == drive_current) {
-                battery_alone<drive_current>(count, p, tile, table);
-            } else {
-                battery_alone<drive_voltage>(count, p, tile, table);
-            }
-            battery_keep(count, mode, tile, asked, share, out);
-            if ((t + 1) % every == 0) {
-                for (Index i = 0; i < count; ++i) {
-                    out.end_voltage_v[i] = tile.at(cell_end_voltage_v)[i];
-                    out.soc[i] = tile.at(cell_soc)[i];
-                    out.temperature_k[i] = tile.at(cell_temperature_k)[i];
-                }
-            }
-        }
-        outside = s.outside == 1 ? 1 : outside;
-    }
-    s.outside = outside;
+    double* const mean[] = {power_w, cell_power_w, loss_w, stored_w, current_a, voltage_v};
+    const auto run = mode == drive_power     ? batteries_run_of<drive_power>
+                     : mode == drive_current ? batteries_run_of<drive_current>
+                                             : batteries_run_of<drive_voltage>;
+    run(ticks, every, n, p, s, c, cell, table, command, mean, end_voltage_v, soc, temperature_k,
+        limited);
 }
 
 static void supercapacitor_run(Index ticks, const SupercapacitorParams& p, SupercapacitorState& s,

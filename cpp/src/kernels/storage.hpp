@@ -53,8 +53,8 @@ static inline StorageFlow store_step(const SiteView& v, const ChunkView& k, Inde
         SupercapacitorState& b = v.supercapacitor_state[u];
         const CellFlow cell = supercapacitor_step(c, b, v.site[0].tick_s, dc_w);
         const double soc = (b.energy_j - c.energy_empty_j) * c.soc_per_j;
-        store = {{cell.delivered_w, cell.inner_w, cell.heat_w, 0.0, b.current_a, b.voltage_v, soc,
-                  cell.limited},
+        store = {{cell.delivered_w, cell.inner_w, cell.heat_w, 0.0, b.current_a, b.voltage_v,
+                  b.voltage_v, soc, cell.limited},
                  0.0,
                  0.0};
     }

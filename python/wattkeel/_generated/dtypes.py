@@ -328,7 +328,7 @@ BatteryParams: Final[np.dtype[Any]] = np.dtype(
         ("table_most_k", np.float64),
         ("transfer_share", np.float64),
         ("ohmic_share", np.float64),
-        ("decay", np.float64, (4,)),
+        ("rise", np.float64, (4,)),
         ("hold", np.float64, (4,)),
         ("half_tau_per_tick", np.float64, (4,)),
         ("hysteresis_per_soc", np.float64),
@@ -818,6 +818,7 @@ LANE_ROWS: Final = 6
 # Rows of the cell matrix.
 CELL_STATE: Final[tuple[str, ...]] = (
     "strings",
+    "per_strings",
     "capacity_ah",
     "charge_per_tick",
     "current_per_soc_a",
@@ -836,26 +837,31 @@ CELL_STATE: Final[tuple[str, ...]] = (
     "charge_ohm",
     "discharge_root_0",
     "charge_root_0",
+    "discharge_mean_ohm",
+    "charge_mean_ohm",
     "root_1",
     "root_2",
     "root_3",
     "width",
     "shift_v",
+    "held_ocv_v",
+    "piece",
+    "piece_v",
+    "piece_slope_v",
     "entropy_v",
     "most_a",
     "least_a",
-    "asked",
     "ocv_v",
     "ocv_ohm",
-    "root_0",
     "instant_ohm",
+    "root_0",
+    "mean_ohm",
+    "bias_v",
     "emf_v",
     "source_ohm",
-    "loop_v",
     "high_a",
     "low_a",
     "current_a",
-    "limited",
     "voltage_v",
     "end_voltage_v",
     "inner_w",
@@ -863,50 +869,56 @@ CELL_STATE: Final[tuple[str, ...]] = (
     "stored_w",
 )
 CELL_STRINGS: Final = 0
-CELL_CAPACITY_AH: Final = 1
-CELL_CHARGE_PER_TICK: Final = 2
-CELL_CURRENT_PER_SOC_A: Final = 3
-CELL_RESISTANCE_SCALE: Final = 4
-CELL_SOC: Final = 5
-CELL_SOC_CARRY: Final = 6
-CELL_HYSTERESIS: Final = 7
-CELL_BRANCH_0: Final = 8
-CELL_BRANCH_1: Final = 9
-CELL_BRANCH_2: Final = 10
-CELL_BRANCH_3: Final = 11
-CELL_TEMPERATURE_K: Final = 12
-CELL_HEAT_SUM_W: Final = 13
-CELL_CURRENT_SUM_A: Final = 14
-CELL_DISCHARGE_OHM: Final = 15
-CELL_CHARGE_OHM: Final = 16
-CELL_DISCHARGE_ROOT_0: Final = 17
-CELL_CHARGE_ROOT_0: Final = 18
-CELL_ROOT_1: Final = 19
-CELL_ROOT_2: Final = 20
-CELL_ROOT_3: Final = 21
-CELL_WIDTH: Final = 22
-CELL_SHIFT_V: Final = 23
-CELL_ENTROPY_V: Final = 24
-CELL_MOST_A: Final = 25
-CELL_LEAST_A: Final = 26
-CELL_ASKED: Final = 27
-CELL_OCV_V: Final = 28
-CELL_OCV_OHM: Final = 29
-CELL_ROOT_0: Final = 30
-CELL_INSTANT_OHM: Final = 31
-CELL_EMF_V: Final = 32
-CELL_SOURCE_OHM: Final = 33
-CELL_LOOP_V: Final = 34
-CELL_HIGH_A: Final = 35
-CELL_LOW_A: Final = 36
-CELL_CURRENT_A: Final = 37
-CELL_LIMITED: Final = 38
-CELL_VOLTAGE_V: Final = 39
-CELL_END_VOLTAGE_V: Final = 40
-CELL_INNER_W: Final = 41
-CELL_HEAT_W: Final = 42
-CELL_STORED_W: Final = 43
-CELL_ROWS: Final = 44
+CELL_PER_STRINGS: Final = 1
+CELL_CAPACITY_AH: Final = 2
+CELL_CHARGE_PER_TICK: Final = 3
+CELL_CURRENT_PER_SOC_A: Final = 4
+CELL_RESISTANCE_SCALE: Final = 5
+CELL_SOC: Final = 6
+CELL_SOC_CARRY: Final = 7
+CELL_HYSTERESIS: Final = 8
+CELL_BRANCH_0: Final = 9
+CELL_BRANCH_1: Final = 10
+CELL_BRANCH_2: Final = 11
+CELL_BRANCH_3: Final = 12
+CELL_TEMPERATURE_K: Final = 13
+CELL_HEAT_SUM_W: Final = 14
+CELL_CURRENT_SUM_A: Final = 15
+CELL_DISCHARGE_OHM: Final = 16
+CELL_CHARGE_OHM: Final = 17
+CELL_DISCHARGE_ROOT_0: Final = 18
+CELL_CHARGE_ROOT_0: Final = 19
+CELL_DISCHARGE_MEAN_OHM: Final = 20
+CELL_CHARGE_MEAN_OHM: Final = 21
+CELL_ROOT_1: Final = 22
+CELL_ROOT_2: Final = 23
+CELL_ROOT_3: Final = 24
+CELL_WIDTH: Final = 25
+CELL_SHIFT_V: Final = 26
+CELL_HELD_OCV_V: Final = 27
+CELL_PIECE: Final = 28
+CELL_PIECE_V: Final = 29
+CELL_PIECE_SLOPE_V: Final = 30
+CELL_ENTROPY_V: Final = 31
+CELL_MOST_A: Final = 32
+CELL_LEAST_A: Final = 33
+CELL_OCV_V: Final = 34
+CELL_OCV_OHM: Final = 35
+CELL_INSTANT_OHM: Final = 36
+CELL_ROOT_0: Final = 37
+CELL_MEAN_OHM: Final = 38
+CELL_BIAS_V: Final = 39
+CELL_EMF_V: Final = 40
+CELL_SOURCE_OHM: Final = 41
+CELL_HIGH_A: Final = 42
+CELL_LOW_A: Final = 43
+CELL_CURRENT_A: Final = 44
+CELL_VOLTAGE_V: Final = 45
+CELL_END_VOLTAGE_V: Final = 46
+CELL_INNER_W: Final = 47
+CELL_HEAT_W: Final = 48
+CELL_STORED_W: Final = 49
+CELL_ROWS: Final = 50
 
 # Rows of the slow matrix.
 SLOW_STATE: Final[tuple[str, ...]] = (

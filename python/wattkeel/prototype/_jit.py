@@ -12,7 +12,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -48,13 +48,24 @@ def _cache_folder() -> str:
 
 def kernel(function: F) -> F:
     """Compile ``function`` with Numba under strict floating point, or return it unchanged."""
+    return _compiled(function, "never")
+
+
+def part(function: F) -> F:
+    """The same for a small part of a kernel: Numba puts it into its callers, which saves the call."""
+    return _compiled(function, "always")
+
+
+def _compiled(function: F, inline: Literal["never", "always"]) -> F:
     if not AVAILABLE:
         return function
     folder = _cache_folder()
     before = _settings.CACHE_DIR
     _settings.CACHE_DIR = folder  # read when a function is decorated, so it is set for that moment only
     try:
-        compiled: Any = numba.njit(error_model="numpy", cache=bool(folder), nogil=True)(function)
+        compiled: Any = numba.njit(error_model="numpy", cache=bool(folder), nogil=True, inline=inline)(
+            function
+        )
     finally:
         _settings.CACHE_DIR = before
     return cast(F, compiled)

@@ -73,13 +73,30 @@ def loss_curve(x, loss_0_w, loss_1, loss_2_per_w, knots, knot_w, knot_slope):
     return loss
 
 
+# Below it 1 - exp(-x) is six terms of its series.
+GENTLE = 1.0 / 512.0
+
+
+@kernel
+def gentle_rise(x):
+    """1 - exp(-x) for 0 <= x < ``GENTLE``, by six terms of its series; the seventh is 1e-19 of them."""
+    x2 = x * x
+    low = 1.0 - x * 0.5
+    middle = 1.0 / 6.0 - x * (1.0 / 24.0)
+    high = 1.0 / 120.0 - x * (1.0 / 720.0)
+    return x * ((low + x2 * middle) + (x2 * x2) * high)
+
+
 @kernel
 def rise_of(x):
     """1 - exp(-x) for x >= 0, to 1e-15 relative, also where x is tiny; from basic operations only.
 
-    -x = -n ln 2 + r with |r| <= ln(2)/2 (Cody and Waite: ln 2 in two parts, the first exact when multiplied
-    by n), then q = exp(r) - 1 by its Taylor polynomial of degree 13, and 1 - 2^-n (1 + q). 1 beyond 700.
+    Below ``GENTLE`` by its series. Else -x = -n ln 2 + r with |r| <= ln(2)/2 (Cody and Waite: ln 2 in two
+    parts, the first exact when multiplied by n), then q = exp(r) - 1 by its Taylor polynomial of degree 13,
+    and 1 - 2^-n (1 + q). 1 beyond 700.
     """
+    if x < GENTLE:
+        return gentle_rise(x)
     y = x if x < 700.0 else 700.0
     n = math.floor(y * 1.4426950408889634 + 0.5)
     r = (n * 0.6931471803691238 - y) + n * 1.9082149292705877e-10

@@ -2,31 +2,10 @@
 
 from __future__ import annotations
 
-from wattkeel._generated.dtypes import (
-    CELL_ASKED,
-    CELL_CURRENT_A,
-    CELL_END_VOLTAGE_V,
-    CELL_HEAT_W,
-    CELL_INNER_W,
-    CELL_LIMITED,
-    CELL_SOC,
-    CELL_STORED_W,
-    CELL_STRINGS,
-    CELL_TEMPERATURE_K,
-    CELL_VOLTAGE_V,
-)
+from wattkeel._generated.dtypes import CELL_SOC, CELL_TEMPERATURE_K
 from wattkeel.prototype._jit import kernel
 from wattkeel.prototype.ageing import stress_add
-from wattkeel.prototype.battery import (
-    POWER,
-    VOLTAGE,
-    battery_apply,
-    battery_meet,
-    battery_renew,
-    battery_source,
-    battery_step,
-    hottest,
-)
+from wattkeel.prototype.battery import battery_alone, battery_renew, battery_step, hottest
 from wattkeel.prototype.control import control_step, measured_load
 from wattkeel.prototype.converter import converter_dc, converter_response, converter_settle
 from wattkeel.prototype.cooling import cooling_step
@@ -144,10 +123,11 @@ def battery_run(
     for row in range(ticks // every):
         means = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
         met = 0
+        end = 0.0
         last = 0.0
         climate = 0.0
         for t in range(row * every, row * every + every):
-            got, inner, heat, stored, current, voltage, last, at_limit = battery_step(
+            got, inner, heat, stored, current, voltage, end, last, at_limit = battery_step(
                 p, s, c, mode, cell, table, command[t]
             )
             means = (
@@ -164,7 +144,7 @@ def battery_run(
         stored_w[row] = means[3] * share
         current_a[row] = means[4] * share
         voltage_v[row] = means[5] * share
-        end_voltage_v[row] = cell[CELL_END_VOLTAGE_V, 0]
+        end_voltage_v[row] = end
         soc[row] = last
         temperature_k[row] = hottest(p.groups, cell)
         auxiliary_w[row] = climate * share
@@ -178,26 +158,21 @@ def batteries_run(
 ):  # fmt: skip
     """``n`` batteries of equal cells, each under its own command; arrays are ticks x n, else as above."""
     share = 1.0 / every
-    for t in range(ticks // every * every):
-        row = t // every
-        battery_renew(n, p, s, c, cell, table)
+    for row in range(ticks // every):
+        sums = (power_w[row], cell_power_w[row], loss_w[row], stored_w[row], current_a[row], voltage_v[row])
+        for array in (*sums, limited[row]):
+            array[:] = 0.0
+        for t in range(row * every, row * every + every):
+            battery_renew(n, p, s, c, cell, table)
+            for i in range(n):
+                flow = battery_alone(p, mode, cell, i, table, command[t, i])
+                for k in range(6):
+                    sums[k][i] += flow[k]
+                end_voltage_v[row, i] = flow[6]
+                limited[row, i] += flow[7]
         for i in range(n):
-            cell[CELL_ASKED, i] = command[t, i] if mode == VOLTAGE else command[t, i] / cell[CELL_STRINGS, i]
-        battery_source(n, p, mode, cell, table)
-        battery_meet(n, mode, cell)
-        battery_apply(n, p, cell)
-        for i in range(n):
-            strings = cell[CELL_STRINGS, i]
-            got = strings * (cell[CELL_VOLTAGE_V, i] * cell[CELL_CURRENT_A, i])
-            got = command[t, i] if mode == POWER and cell[CELL_LIMITED, i] == 0.0 else got
-            power_w[row, i] += got * share
-            cell_power_w[row, i] += strings * cell[CELL_INNER_W, i] * share
-            loss_w[row, i] += strings * cell[CELL_HEAT_W, i] * share
-            stored_w[row, i] += strings * cell[CELL_STORED_W, i] * share
-            current_a[row, i] += strings * cell[CELL_CURRENT_A, i] * share
-            voltage_v[row, i] += cell[CELL_VOLTAGE_V, i] * share
-            limited[row, i] += cell[CELL_LIMITED, i]
-            end_voltage_v[row, i] = cell[CELL_END_VOLTAGE_V, i]
+            for k in range(6):
+                sums[k][i] *= share
             soc[row, i] = cell[CELL_SOC, i]
             temperature_k[row, i] = cell[CELL_TEMPERATURE_K, i]
 

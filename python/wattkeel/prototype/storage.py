@@ -65,7 +65,7 @@ def store_step(v, k, tick, signal, at, u, wanted):
         state = v.battery_state[u]
         end = battery.first + CELL_ROWS * battery.groups
         cell = v.cell[battery.first : end].reshape((CELL_ROWS, battery.groups))
-        got, inner, heat, stored, current, voltage, soc, limited = battery_step(
+        got, inner, heat, stored, current, voltage, _, soc, limited = battery_step(
             battery, state, v.container[u], POWER, cell, v.table, dc_w
         )
         warmth = hottest(battery.groups, cell)
