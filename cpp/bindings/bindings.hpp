@@ -6,6 +6,7 @@
 
 namespace wattkeel::bindings {
 
+void bind_battery(pybind11::module_& module);
 void bind_build(pybind11::module_& module);
 void bind_engine(pybind11::module_& module);
 void bind_kernels(pybind11::module_& module);

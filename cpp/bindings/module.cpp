@@ -3,6 +3,7 @@
 
 PYBIND11_MODULE(_core, module) {
     module.doc() = "Native core of wattkeel; use it through the wattkeel package.";
+    wattkeel::bindings::bind_battery(module);
     wattkeel::bindings::bind_build(module);
     wattkeel::bindings::bind_engine(module);
     wattkeel::bindings::bind_kernels(module);

@@ -17,6 +17,7 @@ from wattkeel._version import __version__
 
 if TYPE_CHECKING:
     from wattkeel import ageing, interop, parameters, power_quality, resonance, sizing, stages
+    from wattkeel.battery_stage import BatterySnapshot, BatteryStep, BatteryStepper
     from wattkeel.engine import Engine, Snapshot
     from wattkeel.errors import Fault, MissingExtra, ScenarioError, SimulationError
     from wattkeel.result import Result, open_result
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from wattkeel.simulation import Interrupted, simulate
 
 __all__ = [
+    "BatterySnapshot",
+    "BatteryStep",
+    "BatteryStepper",
     "Engine",
     "Fault",
     "Interrupted",
@@ -47,6 +51,9 @@ __all__ = [
 ]
 
 _HOME = {
+    "BatterySnapshot": "battery_stage",
+    "BatteryStep": "battery_stage",
+    "BatteryStepper": "battery_stage",
     "Engine": "engine",
     "Fault": "errors",
     "MissingExtra": "errors",

@@ -30,3 +30,9 @@ def core() -> Any:
             "core", None, None, f"the compiled core has another layout of {struct}: reinstall wattkeel"
         )
     return _core
+
+
+@functools.cache
+def kernels() -> Any:
+    """Kernels of the best instruction set, or of that which WATTKEEL_ISA forces, by name."""
+    return core().kernels()

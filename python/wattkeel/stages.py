@@ -204,9 +204,9 @@ class ControlRun:
 def kernel(name: str, engine: str) -> Callable[..., Any]:
     """Kernel of that name of an engine."""
     if stage_inputs.known_engine(engine) == "native":
-        from wattkeel.native import core
+        from wattkeel.native import kernels
 
-        kernel: Callable[..., Any] = core().kernels()[name]
+        kernel: Callable[..., Any] = kernels()[name]
         return kernel
     from wattkeel.prototype import runs
 
