@@ -169,6 +169,7 @@ def _storage(scenario: Scenario) -> Iterator[str]:
             continue
         if unit.kind == "battery" and unit.battery is not None:
             yield from _c_rate(place, unit.converter, unit.battery)
+            yield from _cold(f"storage.{name}", unit.battery, unit.container)
             if unit.container is not None:
                 yield from _cooling(f"storage.{name}.container", unit.container, unit.battery, unit.converter)
         yield from _converter(place, unit.converter, site_w)
@@ -210,6 +211,26 @@ def _c_rate(place: str, converter: Converter, cells: Battery) -> Iterator[str]:
             f"{place}.rated_power_w: {format_quantity(converter.rated_power_w, 'W')} on cells of "
             f"{format_quantity(energy_j, 'J')} is {rate:.3g}C, more than {_MOST_C:g}C; check both units"
         )
+
+
+def _cold(place: str, cells: Battery, container: Container | None) -> Iterator[str]:
+    """Tell of cells colder than their resistance tables, which are held there though the cold raises them."""
+    if len(cells.resistance_temperature_k) == 0:
+        return
+    coldest_k = cells.resistance_temperature_k[0]
+    given = {"battery.temperature_initial_k": cells.temperature_initial_k}
+    if cells.cell_heat_capacity_j_per_k > 0.0 and cells.cell_heat_transfer_w_per_k > 0.0:
+        if container is None:
+            given["battery.air_temperature_k"] = cells.air_temperature_k
+        else:
+            given["container.set_temperature_k"] = container.set_temperature_k
+    for key, kelvin in given.items():
+        if _exceeds(coldest_k, kelvin):
+            yield (
+                f"{place}.{key}: {kelvin:g} K is below the coldest resistance of the cells, that of "
+                f"{coldest_k:g} K, which is held there: loss and fall of voltage come out too small; "
+                "give resistances at that temperature, or keep the cells warmer"
+            )
 
 
 def _cooling(place: str, container: Container, cells: Battery, converter: Converter) -> Iterator[str]:

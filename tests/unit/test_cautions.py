@@ -163,3 +163,17 @@ def test_containers_that_cool_too_little() -> None:
     bare = {"preset": "lfp-enerc-306ah", "energy": "61.1 MWh"}
     loose = {"battery": bare, "converter": {"rated_power": "60 MW", "loss_a": 0}}
     assert not any("container" in text for text in warnings(storage={"b": loose}))
+
+
+def test_cells_colder_than_their_resistances() -> None:
+    def cold(container: dict[str, Any] | None = None, **cells: Any) -> list[str]:
+        unit = STORE | {"battery": {"preset": "lfp-314ah"} | cells}
+        return warnings(storage={"b": unit | ({"container": container} if container else {})})
+
+    place = "storage.b.battery.temperature_initial_k"
+    assert told(cold(temperature_initial="-10 degC"), place, "263.15 K", "coldest", "283.15 K")
+    assert told(cold(air_temperature="0 degC"), "storage.b.battery.air_temperature_k", "273.15 K")
+    climate = {"set_temperature": "5 degC", "cooling_power": "1 MW"}
+    assert told(cold(climate), "storage.b.container.set_temperature_k", "278.15 K")
+    assert cold() == []
+    assert cold(temperature_initial="10 degC") == []
