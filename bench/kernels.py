@@ -7,7 +7,7 @@ runs once on fresh arguments in every implementation; all arguments and results 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -124,12 +124,12 @@ def storage_cases(plant: Any) -> dict[str, Case]:
     return {name: _run_case(kernel, args) for name, (kernel, args) in arguments.items()}
 
 
-def _recorded(values: Iterable[Any]) -> list[Any]:
-    """Arrays of one record as single records, the rest as it is."""
-    return [
-        One(value) if isinstance(value, np.ndarray) and value.dtype.names is not None else value
-        for value in values
-    ]  # fmt: skip
+def _not_counted() -> tuple[Any, ...]:
+    """Arguments of ``battery_run`` that count no stress."""
+    from wattkeel import battery_stage
+
+    none = battery_stage.uncounted()
+    return none.counted, One(none.params), One(none.state), none.counter, none.log
 
 
 def battery_cases() -> dict[str, Case]:
@@ -149,31 +149,15 @@ def battery_cases() -> dict[str, Case]:
         unit = battery_stage.prepare(params.model_copy(update={"soc_initial": soc}), None, 1e-3)
         out = [np.zeros(TICKS) for _ in range(10)]
         records = [One(record) for record in unit[:3]]
-        arguments = (
-            1,
-            *records,
-            POWER,
-            unit.cell,
-            unit.table,
-            *_recorded(battery_stage.uncounted()),
-            command,
-            *out,
-            np.zeros(TICKS, dtype=np.int64),
-        )
+        met = np.zeros(TICKS, dtype=np.int64)
+        tables = (unit.cell, unit.table)
+        arguments = (1, *records, POWER, *tables, *_not_counted(), command, *out, met)
         found[name] = _run_case("battery_run", arguments)
     unit = battery_stage.prepare(cell, None, 1e-3, LANES)
     command = np.outer(turn_w, np.linspace(0.1, 1.0, LANES))
     out = [np.zeros((1, LANES)) for _ in range(10)]
-    arguments = (
-        TICKS,
-        LANES,
-        *(One(record) for record in unit[:3]),
-        POWER,
-        unit.cell,
-        unit.table,
-        command,
-        *out,
-    )
+    records = [One(record) for record in unit[:3]]
+    arguments = (TICKS, LANES, *records, POWER, unit.cell, unit.table, command, *out)
     many = partial(_copies, TICKS, *arguments)
     found[f"battery, {LANES} side by side"] = Case("batteries_run", many, calls=1, lanes=LANES)
     return found

@@ -9,8 +9,8 @@ import numpy as np
 
 import wattkeel as wk
 
-from .link import Answer, Case, Peer
-from .loop import Loop
+from .link import Case, Peer
+from .ours import Ours
 from .serving import tiled
 
 TICK_S = 1e-3
@@ -45,16 +45,10 @@ REQUEST = {
 }  # fmt: skip
 
 
-def _open(params: Any, power_w: np.ndarray) -> Answer:
-    run = wk.stages.battery(params, power_w=power_w, time_step_s=TICK_S)
-    return {
-        "soc": run.soc[-1], "voltage_v": run.end_voltage_v[-1], "temperature_k": run.temperature_k[-1],
-    }  # fmt: skip
-
-
 def cases(peer: Peer) -> list[Case]:
     """Both cases."""
     del peer
+    one = Ours(cell(), TICK_S)
     physics = (
         "OCV table, resistance, RC branches, temperature, power held over the tick; PyBaMM finds the current "
         "by iteration and controls its error (relative 1e-6)"
@@ -66,16 +60,16 @@ def cases(peer: Peer) -> list[Case]:
         Case(
             f"{len(RC)} RC, open loop, 1 ms", f"{physics}; its answer is interpolated to every tick",
             {"case": "open_loop", **REQUEST, "ticks": TICKS},
-            partial(_open, cell(), np.array(tiled(POWER_W, TICKS))), TICKS,
-            {"soc": 1e-8, "voltage_v": 1e-6, **warm},
+            partial(one.run, np.array(tiled(POWER_W, TICKS)), every=1), TICKS,
+            {"soc": 1e-8, "end_voltage_v": 1e-6, **warm},
             "PyBaMM's solver tolerance; heat of the branches is counted when it goes in or when it is lost",
         ),
         Case(
             f"{len(RC)} RC, closed loop, 1 ms",
-            f"{physics}; both are commanded and read from Python at every tick; wattkeel steps a whole site",
+            f"{physics}; both are commanded and read from Python at every tick",
             {"case": "closed_loop", **REQUEST, "ticks": CLOSED_TICKS},
-            partial(Loop(cell(), TICK_S, 1e3), tiled(POWER_W, CLOSED_TICKS)), CLOSED_TICKS,
-            {"soc": 1e-8, "voltage_v": 1e-5},
-            "PyBaMM's solver tolerance; voltage at the end of the tick, or its mean",
+            partial(one.loop, tiled(POWER_W, CLOSED_TICKS)), CLOSED_TICKS,
+            {"soc": 1e-8, "end_voltage_v": 1e-5},
+            "PyBaMM's solver tolerance",
         ),
     ]  # fmt: skip

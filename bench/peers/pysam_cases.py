@@ -10,6 +10,7 @@ import numpy as np
 import wattkeel as wk
 
 from .link import Answer, Case, Peer
+from .ours import Ours
 from .serving import tiled
 
 SERIES, CAPACITY_AH, CELL_V, RESISTANCE_OHM = 160, 100.0, 3.2, 1e-3
@@ -32,25 +33,26 @@ def pack(ocv_soc: Any, ocv_v: Any, capacity_ah: float, cell_v: float, resistance
     )  # fmt: skip
 
 
-def _run(params: Any, tick_s: float, power_w: Any) -> Answer:
-    run = wk.stages.battery(params, power_w=power_w, time_step_s=tick_s)
-    return {"soc": run.soc[-1], "voltage_v": run.end_voltage_v[-1] / SERIES}
+def _final(ours: Ours, power_w: Any) -> Answer:
+    last = ours.run(np.asarray(power_w), every=1)
+    return {"soc": last["soc"], "voltage_v": last["end_voltage_v"] / SERIES}
 
 
-def _checked(peer: Peer, request: Answer, params: Any) -> tuple[Answer, Answer]:
+def _checked(peer: Peer, request: Answer, ours: Ours) -> tuple[Answer, Answer]:
     """Ours for the power that the peer delivered, which is not the power commanded."""
     theirs = peer.ask({**request, "delivered": True})
-    return _run(params, request["tick_s"], theirs["delivered_w"]), theirs["final"]
+    return _final(ours, theirs["delivered_w"]), theirs["final"]
 
 
 def _case(peer: Peer, name: str, physics: str, request: Answer, params: Any) -> Case:
     tick_s, ticks = request["tick_s"], request["ticks"]
+    ours = Ours(params, tick_s)
     power_w = np.array(tiled(request["power_w"], ticks))
     tolerance = {"soc": 1e-5 * tick_s + 1e-8, "voltage_v": 1e-5 * tick_s + 1e-7}
     argument = "for the power that PySAM delivered; it holds the current over a tick, wattkeel the power"
     return Case(
-        name, physics, request, partial(_run, params, tick_s, power_w), ticks, tolerance, argument,
-        partial(_checked, peer, request, params),
+        name, physics, request, partial(ours.run, power_w), ticks, tolerance, argument,
+        partial(_checked, peer, request, ours),
     )  # fmt: skip
 
 

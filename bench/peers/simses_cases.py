@@ -10,7 +10,7 @@ import numpy as np
 import wattkeel as wk
 
 from .link import Answer, Case, Peer
-from .loop import Loop
+from .ours import Ours
 from .serving import tiled
 
 TICK_S = 1e-3
@@ -20,7 +20,6 @@ RESISTANCE_OHM = 0.04783  # discharge at 50 % SoC and 25 degC
 # Iterations of a job: 350 ms of 9.6 W, 100 ms of 2 W, 50 ms in which 5 W come back.
 POWER_W = [9.6] * 350 + [2.0] * 100 + [-5.0] * 50
 TICKS, LOOP_TICKS, LANES, LANE_TICKS = 50_000, 20_000, 100, 500
-KEEP_TICKS = 100  # of the many: means over so many ticks
 SOC = np.linspace(0.3, 0.7, LANES)
 SHARE = np.linspace(0.2, 1.0, LANES)
 SHARED = {"tick_s": TICK_S, "temperature_k": TEMPERATURE_K, "soc_min": SOC_MIN, "soc_max": SOC_MAX,
@@ -51,28 +50,9 @@ def sony_cell(tables: Answer) -> Any:
     )
 
 
-def _single(cell: Any, power_w: np.ndarray) -> Answer:
-    run = wk.stages.battery(cell, power_w=power_w, time_step_s=TICK_S)
-    return {"soc": run.soc[-1], "voltage_v": run.voltage_v[-1], "current_a": run.current_a[-1]}
-
-
-def _many(cell: Any, power_w: np.ndarray, every: int = KEEP_TICKS) -> Answer:
-    run = wk.stages.battery(cell, power_w=power_w, time_step_s=TICK_S, soc_initial=SOC, every=every)
-    return {"soc": run.soc[-1], "voltage_v": run.voltage_v[-1], "current_a": run.current_a[-1]}
-
-
-def _many_case(peer: Peer, name: str, physics: str, request: Answer, cell: Any, limits: Limits) -> Case:
-    power_w = np.outer(tiled(POWER_W, LANE_TICKS), SHARE)
-    asked = {"case": "many", **request, "soc": SOC.tolist(), "share": SHARE.tolist(), "ticks": LANE_TICKS}
-
-    def checked() -> tuple[Answer, Answer]:
-        return _many(cell, power_w, every=1), peer.ask(asked)["final"]
-
-    return Case(
-        name,
-        f"{physics}, each with a SoC and a power of its own; wattkeel returns means of {KEEP_TICKS} ticks",
-        asked, partial(_many, cell, power_w), LANES * LANE_TICKS, *limits, checked,
-    )  # fmt: skip
+def _checked(peer: Peer, ours: Ours, power_w: np.ndarray, request: Answer) -> tuple[Answer, Answer]:
+    """The last tick on both sides; what is timed gives means over all ticks in the place of currents."""
+    return ours.run(power_w, every=1), peer.ask(request)["final"]
 
 
 Limits = tuple[dict[str, float], str]
@@ -92,33 +72,48 @@ SONY_TEXT = (
     "in addition resistance over SoC, temperature and direction, hysteresis with the sign of the direction, "
     "entropic heat"
 )
+OUTPUT = "both keep the last state; wattkeel has the energy balance and means over the run in addition"
+# Name of a cell and of its row, what it computes, how far the answers may differ.
+CELLS = (
+    ("plain", "plain cell", PLAIN_TEXT, EXACT),
+    ("sony", "Sony cell", SONY_TEXT, RENEWED),
+)
 
 
 def cases(peer: Peer) -> list[Case]:
     """All cases; the tables are asked of the peer, so that both sides have the same."""
     tables = peer.ask({"case": "tables"})
-    plain, sony = plain_cell(tables), sony_cell(tables)
-    ask_plain = {**SHARED, "cell": "plain", "resistance_ohm": RESISTANCE_OHM}
-    ask_sony = {**SHARED, "cell": "sony"}
-    single = {"case": "single", "soc": [0.5], "ticks": TICKS}
-    power_w = np.array(tiled(POWER_W, TICKS))
-    output = "simses keeps the last state, wattkeel returns its arrays of every tick"
-    return [
-        Case(
-            "plain cell, 1 ms", f"{PLAIN_TEXT}; {output}", {**ask_plain, **single},
-            partial(_single, plain, power_w), TICKS, *EXACT,
-        ),
-        Case(
-            "Sony cell, 1 ms", f"{SONY_TEXT}; {output}", {**ask_sony, **single},
-            partial(_single, sony, power_w), TICKS, *RENEWED,
-        ),
-        _many_case(peer, "100 plain cells, 1 ms", "as the plain cell", ask_plain, plain, EXACT),
-        _many_case(peer, "100 Sony cells, 1 ms", "as the Sony cell", ask_sony, sony, RENEWED),
+    params = {"plain": plain_cell(tables), "sony": sony_cell(tables)}
+    power_w, found = np.array(tiled(POWER_W, TICKS)), []
+    for cell, name, physics, limits in CELLS:
+        request = {**SHARED, "cell": cell, "resistance_ohm": RESISTANCE_OHM,
+                   "case": "single", "soc": [0.5], "ticks": TICKS}  # fmt: skip
+        ours = Ours(params[cell], TICK_S)
+        found.append(
+            Case(
+                f"{name}, 1 ms", f"{physics}; {OUTPUT}", request, partial(ours.run, power_w), TICKS, *limits,
+                partial(_checked, peer, ours, power_w, request),
+            )
+        )  # fmt: skip
+    lanes_w = np.outer(tiled(POWER_W, LANE_TICKS), SHARE)
+    for cell, name, _, limits in CELLS:
+        request = {**SHARED, "cell": cell, "resistance_ohm": RESISTANCE_OHM, "case": "many",
+                   "soc": SOC.tolist(), "share": SHARE.tolist(), "ticks": LANE_TICKS}  # fmt: skip
+        ours = Ours(params[cell], TICK_S, SOC)
+        found.append(
+            Case(
+                f"{LANES} {name}s, 1 ms", f"as the {name}, each with a SoC and a power of its own; {OUTPUT}",
+                request, partial(ours.run, lanes_w), LANES * LANE_TICKS, *limits,
+                partial(_checked, peer, ours, lanes_w, request),
+            )
+        )  # fmt: skip
+    request = {**SHARED, "cell": "sony", "case": "single", "soc": [0.5], "ticks": LOOP_TICKS, "read": True}
+    found.append(
         Case(
             "Sony cell, closed loop, 1 ms",
-            "as the Sony cell; both are commanded and read from Python at every tick; wattkeel steps a whole "
-            "site",
-            {**ask_sony, **single, "ticks": LOOP_TICKS, "read": True},
-            partial(Loop(sony, TICK_S, 100.0), tiled(POWER_W, LOOP_TICKS)), LOOP_TICKS, *RENEWED,
-        ),
-    ]  # fmt: skip
+            "as the Sony cell; both are commanded and read from Python at every tick",
+            request, partial(Ours(params["sony"], TICK_S).loop, tiled(POWER_W, LOOP_TICKS)), LOOP_TICKS,
+            *RENEWED,
+        )
+    )  # fmt: skip
+    return found

@@ -64,7 +64,7 @@ def _simulation(request: Request) -> pybamm.Simulation:
 
 
 def _final(solution: pybamm.Solution) -> dict[str, float]:
-    names = {"soc": "SoC", "voltage_v": "Voltage [V]", "current_a": "Current [A]",
+    names = {"soc": "SoC", "end_voltage_v": "Voltage [V]", "current_a": "Current [A]",
              "temperature_k": "Cell temperature [K]"}  # fmt: skip
     return {key: float(solution[name].entries[-1]) for key, name in names.items()}
 
