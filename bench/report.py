@@ -25,11 +25,15 @@ TARGETS = (
     Target("8 racks in three populations: ticks/s", "engine/8/{isa}/1/rate", 5e6, unit="ticks/s"),
     Target(
         "one battery: tables, three RC branches, heat, stress counted: ticks/s",
-        "battery/one, means of 100 ticks, stress counted/native", 1e7, unit="ticks/s",
+        "battery/one, means of 100 ticks, stress counted/native",
+        1e7,
+        unit="ticks/s",
     ),
     Target(
         "1,000 batteries side by side: battery-ticks/s",
-        "battery/1000, means of 100 ticks/native", 1e8, unit="1/s",
+        "battery/1000, means of 100 ticks/native",
+        1e8,
+        unit="1/s",
     ),
     Target("simses, one cell with all tables", "peer/simses/Sony cell, 1 ms/ratio", 40.0),
     Target("simses, 100 cells with all tables", "peer/simses/100 Sony cells, 1 ms/ratio", 400.0),
@@ -38,7 +42,7 @@ TARGETS = (
         "ageing: 20 years of days, with feedback", "ageing/20 years, with feedback/native", 100.0, False, "ms"
     ),
     Target("ten times the length: growth of peak memory", "memory/growth", MEMORY_GROWTH_MIB, False, "MiB"),
-)  # fmt: skip
+)
 
 
 def judge(measures: dict[str, Any], isa: str) -> list[dict[str, Any]]:

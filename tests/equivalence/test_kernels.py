@@ -47,6 +47,7 @@ INNER = {
     "philox_uniform",
     "kernel",
     "part",
+    "_compiled",
     "two_sum",
     "begin_restoration",
     "connected_step",
