@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -176,3 +177,15 @@ def test_a_unit_that_forms_the_grid_has_its_own_droop() -> None:
     unit = {"kind": "battery", "energy": "200 MWh", "rated_power": "40 MW", "support": {}, "forming": {}}
     told = faults(storage={"bess": unit}, grid={"island": {}})
     assert [text for text in told if text.startswith("storage.bess.support") and "forms the grid" in text]
+
+
+def test_with_one_area_the_other_frequency_is_that_at_the_poi(tmp_path: Path) -> None:
+    """Whatever moves it: the model, events and a record that is played back."""
+    path = tmp_path / "grid.csv"
+    path.write_text("time_s,voltage_pu,frequency_hz\n0,1,60\n1,0.98,59.6\n3,1,60.1\n")
+    played = {"file": str(path), "kind": "rms", "start": "1 s"}
+    given = {"playback": played, "event": [STEP], "system_power": "500 MW"}
+    result = wk.simulate(scenario(support={}, grid=given, record={"full_rate": ["*"]}), progress=False)
+    frequency_hz = result.signals["poi.frequency_hz"]
+    assert np.ptp(frequency_hz) > 0.8
+    assert (result.signals["grid.remote_frequency_hz"] == frequency_hz).all()

@@ -152,8 +152,8 @@ static inline void frequency_end(const SiteView& v, const ChunkView& k, Index ti
     double* signal = v.signal.data;
     frequency_window(grid, state, v.frequency_ring.data);
     signal[16] = state.rocof_window_hz_per_s;
-    signal[17] =
-        grid.nominal_frequency_hz * (1.0 + state.remote_frequency_pu) + state.event_frequency_hz;
+    const double offset = state.event_frequency_hz + state.playback_frequency_hz;
+    signal[17] = grid.nominal_frequency_hz * (1.0 + state.remote_frequency_pu) + offset;
     signal[18] = state.shed_pu * grid.system_power_w;
     signal[19] = tripped_w;
     if (grid.shedding_stages > 0) shedding_step(v, k, tick);

@@ -403,8 +403,8 @@ static void grid_run(Index ticks, const GridParams& p, GridState& s, const TapCh
             grid_step(p, s, dt_s, tap_state.ratio, capacitor_pu, left, left, var, 0.0);
         frequency_window(p, s, ring);
         rocof_window_hz_per_s[t] = s.rocof_window_hz_per_s;
-        remote_frequency_hz[t] =
-            p.nominal_frequency_hz * (1.0 + s.remote_frequency_pu) + s.event_frequency_hz;
+        const double offset = s.event_frequency_hz + s.playback_frequency_hz;
+        remote_frequency_hz[t] = p.nominal_frequency_hz * (1.0 + s.remote_frequency_pu) + offset;
         shed_w[t] = s.shed_pu * p.system_power_w;
         site_shed_w[t] = tripped;
         load_shedding(p, s, stage, stage_state);

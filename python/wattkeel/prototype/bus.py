@@ -196,7 +196,8 @@ def frequency_end(v, k, tick, signal, tripped_w):
     state = v.grid_state[0]
     frequency_window(grid, state, v.frequency_ring)
     signal[16] = state.rocof_window_hz_per_s
-    signal[17] = grid.nominal_frequency_hz * (1.0 + state.remote_frequency_pu) + state.event_frequency_hz
+    offset = state.event_frequency_hz + state.playback_frequency_hz
+    signal[17] = grid.nominal_frequency_hz * (1.0 + state.remote_frequency_pu) + offset
     signal[18] = state.shed_pu * grid.system_power_w
     signal[19] = tripped_w
     if grid.shedding_stages > 0:
