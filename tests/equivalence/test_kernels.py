@@ -53,6 +53,7 @@ INNER = {
     "connected_step",
     "dark_step",
     "event_share",
+    "forming_beyond",
     "forming_curtailed",
     "forming_limit",
     "forming_place",
@@ -91,7 +92,7 @@ INNER = {
 }
 WHOLE_SITE = {"advance", "bus_step", "envelope_add", "envelope_clear", "envelope_close", "facility_step",
               "generation_step", "jobs_step", "lanes_step", "limit_k", "log_event", "role_soc", "store_step",
-              "events_step", "following_step", "forming_units_step", "forming_network", "forming_unit_step", "log_island", "poi_step",
+              "events_step", "following_step", "forming_units_step", "forming_network", "forming_cells", "forming_dead", "forming_held", "forming_shared", "forming_unit_step", "log_island", "poi_step",
               "play_back", "separated_step", "site_deviation", "supply_step", "switching_step", "frequency_end", "shedding_step",
               "unit_support", "frequency_deviation", "ride_events", "seen_voltage"}  # fmt: skip
 

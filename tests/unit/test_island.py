@@ -109,7 +109,7 @@ class TestIsland:
         assert run["site.frequency_hz"][1499] > run["site.frequency_hz"][during].min() + 0.05
 
     def test_separation_by_voltage_takes_its_time_and_return_waits_for_synchronism(self) -> None:
-        sag = {"start_s": 0.5, "duration_s": 0.5, "voltage_pu": 0.0}
+        sag = {"start_s": 0.5, "duration_s": 0.5, "voltage_pu": 0.05}
         run = Run(site(simulation={"duration_s": 14.0}, grid={"event": [sag]}))
         ((begin, _), (end, phase)) = events(run, event_log.ISLAND)
         assert begin == 500 + 50  # low in 50 ticks, known in the next

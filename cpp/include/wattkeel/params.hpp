@@ -554,8 +554,11 @@ struct FormingState {
     double deviation_pu;  // [pu] Frequency of the unit over nominal, less 1.
     double cosine;  // [1] Angle against the grid (in an island: against the island): cosine.
     double sine;  // [1] Its sine.
-    std::int64_t fixed;  // [1] 1 where a limit holds the unit in this tick.
+    std::int64_t fixed;  // [1] In this tick: 0 free, 1 held by its current limit, 2 by its cells.
     std::int64_t curtailed;  // [1] 1 where the cells gave less than was taken in the last tick.
+    double ideal_w;  // [W] Active power that the network would take from it without limits.
+    double held_w;  // [W] Active power per unit of voltage at its current limit.
+    double held_var;  // [var] Reactive power per unit of voltage at its current limit.
     double bump_w;  // [W] What is left of the power that the unit had in the island, beyond its command.
     double set_w;  // [W] Power at which the frequency is nominal.
     double wanted_w;  // [W] Active power that the network takes from the unit.
@@ -567,11 +570,14 @@ static_assert(offsetof(FormingState, cosine) == 8);
 static_assert(offsetof(FormingState, sine) == 16);
 static_assert(offsetof(FormingState, fixed) == 24);
 static_assert(offsetof(FormingState, curtailed) == 32);
-static_assert(offsetof(FormingState, bump_w) == 40);
-static_assert(offsetof(FormingState, set_w) == 48);
-static_assert(offsetof(FormingState, wanted_w) == 56);
-static_assert(offsetof(FormingState, wanted_var) == 64);
-static_assert(sizeof(FormingState) == 72);
+static_assert(offsetof(FormingState, ideal_w) == 40);
+static_assert(offsetof(FormingState, held_w) == 48);
+static_assert(offsetof(FormingState, held_var) == 56);
+static_assert(offsetof(FormingState, bump_w) == 64);
+static_assert(offsetof(FormingState, set_w) == 72);
+static_assert(offsetof(FormingState, wanted_w) == 80);
+static_assert(offsetof(FormingState, wanted_var) == 88);
+static_assert(sizeof(FormingState) == 96);
 
 // Cells in series and parallel as an equivalent circuit with hysteresis, heat and limits.
 struct BatteryParams {
@@ -1775,6 +1781,9 @@ inline constexpr ParamField param_field_table[] = {
     {"FormingState", "sine", offsetof(FormingState, sine), 'f', 1},
     {"FormingState", "fixed", offsetof(FormingState, fixed), 'i', 1},
     {"FormingState", "curtailed", offsetof(FormingState, curtailed), 'i', 1},
+    {"FormingState", "ideal_w", offsetof(FormingState, ideal_w), 'f', 1},
+    {"FormingState", "held_w", offsetof(FormingState, held_w), 'f', 1},
+    {"FormingState", "held_var", offsetof(FormingState, held_var), 'f', 1},
     {"FormingState", "bump_w", offsetof(FormingState, bump_w), 'f', 1},
     {"FormingState", "set_w", offsetof(FormingState, set_w), 'f', 1},
     {"FormingState", "wanted_w", offsetof(FormingState, wanted_w), 'f', 1},

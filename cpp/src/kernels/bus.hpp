@@ -202,7 +202,10 @@ static inline void supply_step(const SiteView& v, const ChunkView& k, Index tick
     const double grid_pu = gs.frequency_hz / grid.nominal_frequency_hz - 1.0;
     Index told = 0;
     if (gs.started == 1) {
-        told = island_step(v.island[0], island, v.site[0].forming, gs.event_open, gs.voltage_pu,
+        const bool dead =
+            v.site[0].forming == 1 && gs.event_voltage_pu * gs.playback_voltage_pu <= 0.0;
+        const Index opened = dead ? 1 : gs.event_open;
+        told = island_step(v.island[0], island, v.site[0].forming, opened, gs.voltage_pu,
                            gs.bus_voltage_pu, gs.frequency_hz - grid.nominal_frequency_hz,
                            grid.nominal_frequency_hz);
         log_island(v, k, tick, told);
@@ -309,6 +312,12 @@ static inline void poi_step(const SiteView& v, const ChunkView& k, Index tick,
         log_event(k, tick, event_voltage_collapse, 0, poi.change > 0 ? 1 : 0, asked,
                   poi.power_w * grid.per_base);
     }
+    double lacking = unserved > 0.0 ? unserved : 0.0;
+    double surplus = unserved < 0.0 ? -unserved : 0.0;
+    if (gs.bus_voltage_pu <= 0.0) {
+        lacking = bus.connected_w - (bus.storage_w < 0.0 ? bus.storage_w : 0.0);
+        surplus = bus.generation_w + (bus.storage_w > 0.0 ? bus.storage_w : 0.0);
+    }
     double* signal = v.signal.data;
     signal[0] = poi.power_w;
     signal[1] = poi.reactive_var;
@@ -316,8 +325,8 @@ static inline void poi_step(const SiteView& v, const ChunkView& k, Index tick,
     signal[3] = gs.frequency_hz;
     signal[4] = poi.rocof_hz_per_s;
     signal[5] = poi.loss_w;
-    signal[6] = (unserved > 0.0 ? unserved : 0.0) + (bus.load_w - bus.connected_w);
-    signal[7] = unserved < 0.0 ? -unserved : 0.0;
+    signal[6] = lacking + (bus.load_w - bus.connected_w);
+    signal[7] = surplus;
     signal[12] = gs.bus_voltage_pu;
     signal[13] = island.frequency_hz;
     signal[14] = response;

@@ -121,16 +121,23 @@ static inline void forming_place(FormingState& s, double cosine, double sine, do
     s.set_w = 0.0;
 }
 
-static inline Index forming_limit(FormingState& s, double room_va, double gave_w) {
+static inline Index forming_limit(FormingState& s, double room_va, double most_w,
+                                  double voltage_pu) {
     const double size = WK_SQRT(s.wanted_w * s.wanted_w + s.wanted_var * s.wanted_var);
+    const double active = s.wanted_w > 0.0 ? s.wanted_w : -s.wanted_w;
+    double share = 1.0;
+    if (size > room_va) share = room_va / size;
+    if (active * share > most_w) share = most_w / active;
+    if (share >= 1.0) return 0;
+    s.held_w = s.wanted_w * share / voltage_pu;
+    s.held_var = s.wanted_var * share / voltage_pu;
+    s.fixed = 1;
+    return 1;
+}
+
+static inline bool forming_beyond(const FormingState& s, double gave_w) {
     const bool beyond = s.wanted_w > 0.0 ? s.wanted_w > gave_w : s.wanted_w < gave_w;
-    s.fixed = s.curtailed == 1 && beyond ? 1 : 0;
-    if (size > room_va) {
-        s.wanted_w *= room_va / size;
-        s.wanted_var *= room_va / size;
-        s.fixed = 1;
-    }
-    return s.fixed;
+    return s.curtailed == 1 && beyond;
 }
 
 static inline void forming_curtailed(FormingState& s, double gave_w) {

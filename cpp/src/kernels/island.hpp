@@ -66,8 +66,9 @@ static inline Index islanded_step(const IslandParams& p, IslandState& s, Index o
                                   double nominal_hz) {
     s.short_tick = s.short_of_w > 0.0 ? s.short_tick + 1 : 0;
     if (s.short_tick > p.blackout_tick) {
+        const Index told = told_went_dark | (s.restoring == 1 ? told_restored : 0);
         go_dark(s);
-        return told_went_dark;
+        return told;
     }
     s.syncing = grid_is_back(p, s, open_now, voltage_pu, deviation_hz) ? 1 : 0;
     double apart = voltage_pu - bus_pu;
@@ -95,7 +96,8 @@ static inline Index dark_step(const IslandParams& p, IslandState& s, Index formi
         s.energised = 1.0;
         return told_returned | told_lit;
     }
-    if (forming == 1 && p.black_start == 1 && s.dark_tick > p.black_start_tick) {
+    const bool waits = s.waited_tick > 0;
+    if (forming == 1 && p.black_start == 1 && s.dark_tick > p.black_start_tick && !waits) {
         s.mode = mode_islanded;
         s.waited_tick = 0;
         s.restoring = 1;

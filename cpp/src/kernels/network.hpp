@@ -8,6 +8,7 @@ namespace wattkeel::WATTKEEL_ISA_NAMESPACE {
 
 inline constexpr int newton_steps = 60;
 inline constexpr double least_stiffness = 1e-12;
+inline constexpr double blocked_below_pu = 0.7;
 
 static inline double largest_root(double c4, double c3, double c2, double c1, double c0) {
     double bound = 0.0;
@@ -99,7 +100,7 @@ static inline double load_response(const GridParams& p, double load_w, double vo
 static inline Index tap_step(const TapChangerParams& p, TapChangerState& s, double voltage_pu) {
     const double over = voltage_pu - p.target_pu;
     const double outside = over > 0.0 ? over : -over;
-    if (p.present == 0) return 0;
+    if (p.present == 0 || voltage_pu < blocked_below_pu) return 0;
     if (outside <= p.deadband_pu) {
         s.waited_tick = 0;
         s.wait_tick = p.delay_tick;
@@ -124,7 +125,7 @@ static inline Index capacitor_step(const CapacitorBankParams& p, CapacitorBankSt
     } else if (voltage_pu > p.out_above_pu && s.in_use > 0) {
         change = -1;
     }
-    if (change == 0 || p.present == 0) {
+    if (change == 0 || p.present == 0 || voltage_pu < blocked_below_pu) {
         s.waited_tick = 0;
         return 0;
     }

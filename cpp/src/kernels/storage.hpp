@@ -123,7 +123,8 @@ static inline StorageFlow following_step(const SiteView& v, const ChunkView& k, 
 }
 
 static inline double forming_network(const SiteView& v, double bus_w, double load_w,
-                                     double load_var, double given_var) {
+                                     double load_var, double given_var, double held_w,
+                                     double held_var) {
     const GridParams& p = v.grid[0];
     const GridState& s = v.grid_state[0];
     IslandState& island = v.island_state[0];
@@ -132,7 +133,9 @@ static inline double forming_network(const SiteView& v, double bus_w, double loa
     const double bank =
         v.capacitor_bank[0].step_pu * static_cast<double>(v.capacitor_bank_state[0].in_use);
     const double standing = connected ? p.transformer_loss_0_w : 0.0;
-    const NetworkLoad q = network_load(p, bank, bus_w + standing, load_w, load_var, given_var);
+    NetworkLoad q = network_load(p, bank, bus_w + standing, load_w, load_var, given_var);
+    q.p1 -= held_w * p.per_base;
+    q.q1 -= held_var * p.per_base;
     if (s.started == 0) {
         const BusVoltage bus = bus_voltage(z.voltage_pu, z.resistance_pu, z.reactance_pu, q.p0,
                                            q.p1, q.p2, q.q0, q.q1, q.q2, s.bus_voltage_pu);
@@ -166,11 +169,14 @@ static inline StorageFlow forming_unit_step(const SiteView& v, const ChunkView& 
     const GridParams& grid = v.grid[0];
     const IslandState& island = v.island_state[0];
     converter_heard(p, s, v.converter_ring.data);
+    const double command_w = s.asked_w;
     const double wanted = converter_capability(p, s, f.wanted_w, f.wanted_var, voltage_pu);
+    s.asked_w = f.ideal_w;
+    s.curbed |= f.fixed == 1 ? 1 : 0;
     const StorageFlow flow = store_step(v, k, tick, u, wanted, out + storage_signals * u);
     forming_curtailed(f, s.power_w);
     if (island.mode == mode_connected) {
-        f.set_w = s.asked_w + f.bump_w;
+        f.set_w = command_w + f.bump_w;
         f.bump_w = snap(f.bump_w * v.island[0].restore_decay, p.power_round_w);
     } else {
         f.set_w = f.wanted_w + (f.set_w - f.wanted_w) * v.island[0].restore_decay;
@@ -193,45 +199,131 @@ struct FormingFlow {
     double voltage_pu;
 };
 
+static inline bool forming_dead(const SiteView& v) {
+    const IslandState& island = v.island_state[0];
+    if (island.mode == mode_connected) {
+        return network_source(v.grid[0], v.grid_state[0], v.tap_changer_state[0].ratio)
+                   .voltage_pu <= 0.0;
+    }
+    return island.mode == mode_dark;
+}
+
+struct CellsFlow {
+    StorageFlow total;
+    double converter_w;
+};
+
+static inline CellsFlow forming_cells(const SiteView& v, const ChunkView& k, Index tick,
+                                      double* out, double voltage_pu) {
+    CellsFlow sum{{0.0, 0.0}, 0.0};
+    for (Index u = 0; u < v.converter.size; ++u) {
+        FormingState& f = v.forming_state[u];
+        if (v.forming[u].present == 0 || !forming_beyond(f, v.converter_state[u].power_w)) continue;
+        f.fixed = 2;
+        const StorageFlow flow = forming_unit_step(v, k, tick, out, u, voltage_pu);
+        sum.total.power_w += flow.power_w;
+        sum.total.reactive_var += flow.reactive_var;
+        sum.converter_w += v.converter_state[u].power_w;
+    }
+    return sum;
+}
+
+static inline double forming_shared(const SiteView& v, double bus_w, double load_var,
+                                    double given_var, double held_va) {
+    const double var = load_var - given_var;
+    const double size = WK_SQRT(bus_w * bus_w + var * var);
+    double voltage = 1.0;
+    if (bus_w > 0.0 && held_va < size) voltage = held_va / size;
+    for (Index u = 0; u < v.converter.size; ++u) {
+        FormingState& f = v.forming_state[u];
+        if (v.forming[u].present == 0 || f.fixed != 1) continue;
+        const double own = WK_SQRT(f.held_w * f.held_w + f.held_var * f.held_var) / held_va;
+        f.wanted_w = bus_w * voltage * voltage * own;
+        f.wanted_var = var * voltage * voltage * own;
+        f.ideal_w = bus_w * own;
+    }
+    return voltage;
+}
+
+struct HeldVoltage {
+    double bus_pu;
+    double units_pu;
+};
+
+static inline HeldVoltage forming_held(const SiteView& v, double bus_w, double load_w,
+                                       double load_var, double given_var) {
+    const Index units = v.converter.size;
+    double voltage = 0.0;
+    for (Index pass = 0; pass < units + 1; ++pass) {
+        double held_w = 0.0;
+        double held_var = 0.0;
+        double held_va = 0.0;
+        bool free = v.island_state[0].mode == mode_connected;
+        for (Index u = 0; u < units; ++u) {
+            const FormingState& f = v.forming_state[u];
+            if (v.forming[u].present == 1 && f.fixed == 1) {
+                held_w += f.held_w;
+                held_var += f.held_var;
+                held_va += WK_SQRT(f.held_w * f.held_w + f.held_var * f.held_var);
+            } else if (v.forming[u].present == 1 && f.fixed == 0) {
+                free = true;
+            }
+        }
+        if (!free) {
+            const double full = v.island_state[0].energised;
+            if (held_va <= 0.0) return {full, full};
+            return {full, forming_shared(v, bus_w, load_var, given_var, held_va)};
+        }
+        voltage = forming_network(v, bus_w, load_w, load_var, given_var, held_w, held_var);
+        Index held = 0;
+        for (Index u = 0; u < units; ++u) {
+            FormingState& f = v.forming_state[u];
+            if (v.forming[u].present == 0 || f.fixed != 0) continue;
+            const ConverterRoom room =
+                converter_room(v.converter[u], v.converter_state[u], voltage);
+            held |= forming_limit(f, room.apparent_va, v.converter[u].limit_w * room.over, voltage);
+        }
+        if (held == 0) break;
+    }
+    for (Index u = 0; u < units; ++u) {
+        FormingState& f = v.forming_state[u];
+        if (v.forming[u].present == 0 || f.fixed != 1) continue;
+        f.wanted_w = f.held_w * voltage;
+        f.wanted_var = f.held_var * voltage;
+    }
+    return {voltage, voltage};
+}
+
 static inline FormingFlow forming_units_step(const SiteView& v, const ChunkView& k, Index tick,
                                              double* out, double bus_w, double load_w,
                                              double load_var, double given_var) {
     StorageFlow total{0.0, 0.0};
     double voltage = 0.0;
-    IslandState& island = v.island_state[0];
-    const bool dark = island.mode == mode_dark;
-    island.deviation_pu = site_deviation(v);
-    bool held = false;
-    bool free = island.mode == mode_connected;
+    double units_pu = 0.0;
+    v.island_state[0].deviation_pu = site_deviation(v);
+    const bool dead = forming_dead(v);
     for (Index u = 0; u < v.converter.size; ++u) {
-        v.forming_state[u].fixed = 0;
-        if (v.forming[u].present == 0) continue;
-        bus_w += v.battery_state[u].auxiliary_w;
-        if (dark) {
-            v.forming_state[u].wanted_w = 0.0;
-            v.forming_state[u].wanted_var = 0.0;
-        }
+        FormingState& f = v.forming_state[u];
+        f.fixed = 0;
+        f.wanted_w = 0.0;
+        f.wanted_var = 0.0;
+        if (v.forming[u].present == 1) bus_w += v.battery_state[u].auxiliary_w;
     }
-    if (!dark) voltage = forming_network(v, bus_w, load_w, load_var, given_var);
+    if (!dead) voltage = forming_network(v, bus_w, load_w, load_var, given_var, 0.0, 0.0);
     for (Index u = 0; u < v.converter.size; ++u) {
-        if (v.forming[u].present == 0) continue;
-        const ConverterState& s = v.converter_state[u];
-        const ConverterRoom room = converter_room(v.converter[u], s, voltage);
-        if (forming_limit(v.forming_state[u], room.apparent_va, s.power_w) == 1) {
-            const StorageFlow flow = forming_unit_step(v, k, tick, out, u, voltage);
-            total.power_w += flow.power_w;
-            total.reactive_var += flow.reactive_var;
-            bus_w -= s.power_w;
-            given_var += flow.reactive_var;
-            held = true;
-        } else {
-            free = true;
-        }
+        v.forming_state[u].ideal_w = v.forming_state[u].wanted_w;
     }
-    if (held && free && !dark) voltage = forming_network(v, bus_w, load_w, load_var, given_var);
+    if (!dead) {
+        const CellsFlow cells = forming_cells(v, k, tick, out, voltage);
+        total = cells.total;
+        const HeldVoltage held = forming_held(v, bus_w - cells.converter_w, load_w, load_var,
+                                              given_var + total.reactive_var);
+        voltage = held.bus_pu;
+        units_pu = held.units_pu;
+    }
     for (Index u = 0; u < v.converter.size; ++u) {
-        if (v.forming[u].present == 0 || v.forming_state[u].fixed == 1) continue;
-        const StorageFlow flow = forming_unit_step(v, k, tick, out, u, voltage);
+        if (v.forming[u].present == 0 || v.forming_state[u].fixed == 2) continue;
+        const StorageFlow flow = forming_unit_step(v, k, tick, out, u, units_pu);
         total.power_w += flow.power_w;
         total.reactive_var += flow.reactive_var;
     }

@@ -253,8 +253,10 @@ def supply_step(v, k, tick):
     told = 0
     if gs.started == 1:
         deviation_hz = gs.frequency_hz - grid.nominal_frequency_hz
+        dead = v.site[0].forming == 1 and gs.event_voltage_pu * gs.playback_voltage_pu <= 0.0
+        opened = 1 if dead else gs.event_open  # a dead source is an open one to those who hold the bus
         told = island_step(
-            v.island[0], island, v.site[0].forming, gs.event_open, gs.voltage_pu, gs.bus_voltage_pu,
+            v.island[0], island, v.site[0].forming, opened, gs.voltage_pu, gs.bus_voltage_pu,
             deviation_hz, grid.nominal_frequency_hz,
         )  # fmt: skip
         log_island(v, k, tick, told)
@@ -334,14 +336,19 @@ def poi_step(
         unserved, response = separated_step(v, connected_w, plain_w, generation_w, storage_w, bus_pu)
     if change != 0:
         log_event(k, tick, VOLTAGE_COLLAPSE, 0, 1 if change > 0 else 0, asked, power * grid.per_base)
+    lacking = unserved if unserved > 0.0 else 0.0
+    surplus = -unserved if unserved < 0.0 else 0.0
+    if gs.bus_voltage_pu <= 0.0:  # a dead bus: nothing is served, nothing is taken
+        lacking = connected_w - (storage_w if storage_w < 0.0 else 0.0)
+        surplus = generation_w + (storage_w if storage_w > 0.0 else 0.0)
     signal[0] = power
     signal[1] = reactive
     signal[2] = gs.voltage_pu
     signal[3] = gs.frequency_hz
     signal[4] = rocof
     signal[5] = loss
-    signal[6] = (unserved if unserved > 0.0 else 0.0) + (load_w - connected_w)
-    signal[7] = -unserved if unserved < 0.0 else 0.0
+    signal[6] = lacking + (load_w - connected_w)
+    signal[7] = surplus
     signal[12] = gs.bus_voltage_pu
     signal[13] = island.frequency_hz
     signal[14] = response

@@ -136,20 +136,32 @@ def forming_place(s, cosine, sine, deviation_pu):
 
 
 @kernel
-def forming_limit(s, room_va, gave_w):
-    """Hold a unit at its limits; returns 1 where one binds.
+def forming_limit(s, room_va, most_w, voltage_pu):
+    """Hold a unit at its current limit, the angle of its power kept; returns 1 where that binds.
 
-    The current limit keeps the angle of the power. The cells' limit is known where they gave less in the last
-    tick (``gave_w``) and the network takes more again: they then give what they can, and the others the rest.
+    A unit at its limit is a constant current: its power per unit of voltage is kept. ``room_va`` and
+    ``most_w`` are the largest apparent and active power at the voltage.
     """
     size = math.sqrt(s.wanted_w * s.wanted_w + s.wanted_var * s.wanted_var)
-    beyond = s.wanted_w > gave_w if s.wanted_w > 0.0 else s.wanted_w < gave_w
-    s.fixed = 1 if s.curtailed == 1 and beyond else 0
+    active = s.wanted_w if s.wanted_w > 0.0 else -s.wanted_w
+    share = 1.0
     if size > room_va:
-        s.wanted_w *= room_va / size
-        s.wanted_var *= room_va / size
-        s.fixed = 1
-    return s.fixed
+        share = room_va / size
+    if active * share > most_w:
+        share = most_w / active
+    if share >= 1.0:
+        return 0
+    s.held_w = s.wanted_w * share / voltage_pu
+    s.held_var = s.wanted_var * share / voltage_pu
+    s.fixed = 1
+    return 1
+
+
+@kernel
+def forming_beyond(s, gave_w):
+    """Whether the cells, which gave less in the last tick (``gave_w``), are asked for more again."""
+    beyond = s.wanted_w > gave_w if s.wanted_w > 0.0 else s.wanted_w < gave_w
+    return s.curtailed == 1 and beyond
 
 
 @kernel

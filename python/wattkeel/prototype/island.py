@@ -69,8 +69,9 @@ def islanded_step(p, s, open_now, voltage_pu, bus_pu, deviation_hz, nominal_hz):
     """
     s.short_tick = s.short_tick + 1 if s.short_of_w > 0.0 else 0
     if s.short_tick > p.blackout_tick:
+        told = WENT_DARK | (RESTORED if s.restoring == 1 else 0)  # a black start that fails ends
         go_dark(p, s)
-        return WENT_DARK
+        return told
     s.syncing = 1 if grid_is_back(p, s, open_now, voltage_pu, deviation_hz) else 0
     apart = voltage_pu - bus_pu
     apart = apart if apart > 0.0 else -apart
@@ -95,7 +96,8 @@ def dark_step(p, s, forming, open_now, voltage_pu, deviation_hz):
         s.waited_tick = 0
         s.energised = 1.0
         return RETURNED | LIT
-    if forming == 1 and p.black_start == 1 and s.dark_tick > p.black_start_tick:
+    waits = s.waited_tick > 0  # the grid is back, and about to be sound for long enough
+    if forming == 1 and p.black_start == 1 and s.dark_tick > p.black_start_tick and not waits:
         s.mode = ISLANDED
         s.waited_tick = 0
         s.restoring = 1

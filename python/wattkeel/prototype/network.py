@@ -9,6 +9,8 @@ from wattkeel.prototype._jit import kernel
 NEWTON_STEPS = 60
 # Of |1 + Z Y*|^2: a capacitor bank in resonance with the source at power frequency.
 LEAST_STIFFNESS = 1e-12
+# Undervoltage blocking: below it neither tap changer nor capacitors act.
+BLOCKED_BELOW_PU = 0.7
 
 
 @kernel
@@ -141,7 +143,7 @@ def tap_step(p, s, voltage_pu):
     """
     over = voltage_pu - p.target_pu
     outside = over if over > 0.0 else -over
-    if p.present == 0:
+    if p.present == 0 or voltage_pu < BLOCKED_BELOW_PU:
         return 0
     if outside <= p.deadband_pu:
         s.waited_tick = 0
@@ -167,7 +169,7 @@ def capacitor_step(p, s, voltage_pu):
         change = 1
     elif voltage_pu > p.out_above_pu and s.in_use > 0:
         change = -1
-    if change == 0 or p.present == 0:
+    if change == 0 or p.present == 0 or voltage_pu < BLOCKED_BELOW_PU:
         s.waited_tick = 0
         return 0
     s.waited_tick += 1

@@ -5,6 +5,8 @@ Each is a converter (`converter`) with cells behind it (`battery`, `supercapacit
 
 from __future__ import annotations
 
+import math
+
 from wattkeel._generated.dtypes import CELL_ROWS
 from wattkeel.prototype._jit import kernel
 from wattkeel.prototype.battery import POWER, battery_step, hottest
@@ -26,6 +28,7 @@ from wattkeel.prototype.event_log import (
 )
 from wattkeel.prototype.forming import (
     forming_begin,
+    forming_beyond,
     forming_curtailed,
     forming_limit,
     forming_solve,
@@ -150,10 +153,11 @@ def following_step(v, k, tick, signal, at):
 
 
 @kernel
-def forming_network(v, bus_w, load_w, load_var, given_var):
+def forming_network(v, bus_w, load_w, load_var, given_var, held_w, held_var):
     """Solve the network with the units that no limit holds; returns the voltage of the site bus, pu.
 
-    The angle of the bus is kept in the state of the island.
+    ``held_w`` and ``held_var`` are the powers per unit of voltage of units at their current limit. The angle
+    of the bus is kept in the state of the island.
     """
     p = v.grid[0]
     s = v.grid_state[0]
@@ -163,6 +167,8 @@ def forming_network(v, bus_w, load_w, load_var, given_var):
     bank = v.capacitor_bank[0].step_pu * v.capacitor_bank_state[0].in_use
     standing = p.transformer_loss_0_w if connected else 0.0
     p0, p1, p2, q0, q1, q2 = network_load(p, bank, bus_w + standing, load_w, load_var, given_var)
+    p1 -= held_w * p.per_base
+    q1 -= held_var * p.per_base
     if s.started == 0:
         voltage, share, power, var, _, _ = bus_voltage(source, r, x, p0, p1, p2, q0, q1, q2, s.bus_voltage_pu)
         forming_begin(
@@ -193,11 +199,14 @@ def forming_unit_step(v, k, tick, signal, at, u, voltage_pu):
     grid = v.grid[0]
     island = v.island_state[0]
     converter_heard(p, s, v.converter_ring)
+    command_w = s.asked_w
     wanted = converter_capability(p, s, f.wanted_w, f.wanted_var, voltage_pu)
+    s.asked_w = f.ideal_w
+    s.curbed |= 1 if f.fixed == 1 else 0
     power, var = store_step(v, k, tick, signal, at, u, wanted)
     forming_curtailed(f, s.power_w)
     if island.mode == CONNECTED:
-        f.set_w = s.asked_w + f.bump_w
+        f.set_w = command_w + f.bump_w
         f.bump_w = snap(f.bump_w * v.island[0].restore_decay, p.power_round_w)
     else:
         f.set_w = f.wanted_w + (f.set_w - f.wanted_w) * v.island[0].restore_decay
@@ -212,45 +221,127 @@ def forming_unit_step(v, k, tick, signal, at, u, voltage_pu):
 
 
 @kernel
+def forming_dead(v):
+    """Whether the bus has no voltage: it is dark, or the source is dead and nothing separates the site."""
+    island = v.island_state[0]
+    if island.mode == CONNECTED:
+        source, _, _, _, _ = network_source(v.grid[0], v.grid_state[0], v.tap_changer_state[0].ratio)
+        return source <= 0.0
+    return island.mode == DARK
+
+
+@kernel
+def forming_cells(v, k, tick, signal, at, voltage_pu):
+    """Units whose cells limit them deliver first; returns (active W, reactive var, power of converters W)."""
+    total_w = 0.0
+    total_var = 0.0
+    converter_w = 0.0
+    for u in range(v.converter.shape[0]):
+        f = v.forming_state[u]
+        if v.forming[u].present == 1 and forming_beyond(f, v.converter_state[u].power_w):
+            f.fixed = 2
+            power, var = forming_unit_step(v, k, tick, signal, at, u, voltage_pu)
+            total_w += power
+            total_var += var
+            converter_w += v.converter_state[u].power_w
+    return total_w, total_var, converter_w
+
+
+@kernel
+def forming_shared(v, bus_w, load_var, given_var, held_va):
+    """Share a load among units that are all at their limits; returns their voltage, pu.
+
+    Like a constant impedance the load takes what the currents of the units allow; a surplus is taken up to
+    their limits at full voltage.
+    """
+    var = load_var - given_var
+    size = math.sqrt(bus_w * bus_w + var * var)
+    voltage = 1.0
+    if bus_w > 0.0 and held_va < size:
+        voltage = held_va / size
+    for u in range(v.converter.shape[0]):
+        f = v.forming_state[u]
+        if v.forming[u].present == 1 and f.fixed == 1:
+            own = math.sqrt(f.held_w * f.held_w + f.held_var * f.held_var) / held_va
+            f.wanted_w = bus_w * voltage * voltage * own
+            f.wanted_var = var * voltage * voltage * own
+            f.ideal_w = bus_w * own
+    return voltage
+
+
+@kernel
+def forming_held(v, bus_w, load_w, load_var, given_var):
+    """Find the units that their current limit holds, and the voltage with them; returns (voltage, of units).
+
+    The network is solved again for those that are left, until none is held anew. The second voltage is that
+    at which the units deliver; it differs from the first where all are held.
+    """
+    units = v.converter.shape[0]
+    voltage = 0.0
+    for _ in range(units + 1):
+        held_w = 0.0
+        held_var = 0.0
+        held_va = 0.0
+        free = 1 if v.island_state[0].mode == CONNECTED else 0
+        for u in range(units):
+            f = v.forming_state[u]
+            if v.forming[u].present == 1 and f.fixed == 1:
+                held_w += f.held_w
+                held_var += f.held_var
+                held_va += math.sqrt(f.held_w * f.held_w + f.held_var * f.held_var)
+            elif v.forming[u].present == 1 and f.fixed == 0:
+                free = 1
+        if free == 0:
+            full = v.island_state[0].energised
+            return full, forming_shared(v, bus_w, load_var, given_var, held_va) if held_va > 0.0 else full
+        voltage = forming_network(v, bus_w, load_w, load_var, given_var, held_w, held_var)
+        held = 0
+        for u in range(units):
+            f = v.forming_state[u]
+            if v.forming[u].present == 1 and f.fixed == 0:
+                over, room = converter_room(v.converter[u], v.converter_state[u], voltage)
+                held |= forming_limit(f, room, v.converter[u].limit_w * over, voltage)
+        if held == 0:
+            break
+    for u in range(units):
+        f = v.forming_state[u]
+        if v.forming[u].present == 1 and f.fixed == 1:
+            f.wanted_w = f.held_w * voltage
+            f.wanted_var = f.held_var * voltage
+    return voltage, voltage
+
+
+@kernel
 def forming_units_step(v, k, tick, signal, at, bus_w, load_w, load_var, given_var):
     """All grid-forming units; returns (active W, reactive var) delivered and the voltage of the bus, pu.
 
-    Units that a limit holds deliver first; the network is solved again for the rest.
+    Units whose cells limit them deliver first, those at their current limit are constant currents, and the
+    others carry the rest.
     """
     total_w = 0.0
     total_var = 0.0
     voltage = 0.0
+    units_pu = 0.0
     island = v.island_state[0]
     island.deviation_pu = site_deviation(v)
-    held = 0
-    free = 1 if island.mode == CONNECTED else 0
+    dead = forming_dead(v)
     for u in range(v.converter.shape[0]):
-        v.forming_state[u].fixed = 0
+        f = v.forming_state[u]
+        f.fixed = 0
+        f.wanted_w = 0.0
+        f.wanted_var = 0.0
         if v.forming[u].present == 1:
             bus_w += v.battery_state[u].auxiliary_w  # of the tick before; following units have it in theirs
-            if island.mode == DARK:
-                v.forming_state[u].wanted_w = 0.0
-                v.forming_state[u].wanted_var = 0.0
-    if island.mode != DARK:
-        voltage = forming_network(v, bus_w, load_w, load_var, given_var)
+    if not dead:
+        voltage = forming_network(v, bus_w, load_w, load_var, given_var, 0.0, 0.0)
     for u in range(v.converter.shape[0]):
-        if v.forming[u].present == 1:
-            s = v.converter_state[u]
-            _, room = converter_room(v.converter[u], s, voltage)
-            if forming_limit(v.forming_state[u], room, s.power_w) == 1:
-                power, var = forming_unit_step(v, k, tick, signal, at, u, voltage)
-                total_w += power
-                total_var += var
-                bus_w -= s.power_w
-                given_var += var
-                held = 1
-            else:
-                free = 1
-    if held == 1 and free == 1 and island.mode != DARK:
-        voltage = forming_network(v, bus_w, load_w, load_var, given_var)
+        v.forming_state[u].ideal_w = v.forming_state[u].wanted_w
+    if not dead:
+        total_w, total_var, converter_w = forming_cells(v, k, tick, signal, at, voltage)
+        voltage, units_pu = forming_held(v, bus_w - converter_w, load_w, load_var, given_var + total_var)
     for u in range(v.converter.shape[0]):
-        if v.forming[u].present == 1 and v.forming_state[u].fixed == 0:
-            power, var = forming_unit_step(v, k, tick, signal, at, u, voltage)
+        if v.forming[u].present == 1 and v.forming_state[u].fixed < 2:
+            power, var = forming_unit_step(v, k, tick, signal, at, u, units_pu)
             total_w += power
             total_var += var
     return total_w, total_var, voltage
