@@ -167,3 +167,78 @@ TEST(voltage_collapses_beyond_the_nose_and_is_never_nan) {
 }
 
 TEST(an_unknown_instruction_set_is_refused) { CHECK_THROWS(kernels("z80"), std::invalid_argument); }
+
+namespace {
+
+// A first-order lag with the factor `decay` per tick of 1 ms, and its energy; `width` rows in use.
+wattkeel::ChainParams lag_chain(double decay, std::int64_t width) {
+    wattkeel::ChainParams p{};
+    const double time_constant_s = -1e-3 / std::log(decay);
+    p.states = 1;
+    p.width = width;
+    p.forward[0] = decay;
+    p.forward[1] = -time_constant_s * decay;
+    p.given[0] = 1.0 - decay;
+    p.given[1] = -time_constant_s * (1.0 - decay);
+    p.settled[0] = 1.0;
+    p.settled[1] = -time_constant_s;
+    p.per_tick_hz = 1e3;
+    return p;
+}
+
+}  // namespace
+
+TEST(a_chain_keeps_its_energy_and_ends_at_zero) {
+    on_every_instruction_set([](const KernelTable& k) {
+        for (const std::int64_t width : {8, 16, 24}) {
+            const wattkeel::ChainParams p = lag_chain(0.98, width);
+            wattkeel::ChainState s{};
+            CHECK(std::fabs(k.chain_step(p, s, 4e6)) < 1e-6);
+            double stored_j = 0.0;
+            for (int t = 0; t < 20'000; ++t) stored_j += 1e-3 * k.chain_step(p, s, 0.0);
+            CHECK_CLOSE(stored_j, -p.settled[1] * 4e6, 1e-12);
+            CHECK(s.state[0] == 0.0);
+            CHECK(s.state[1] == 0.0);
+        }
+    });
+}
+
+TEST(a_load_ceases_returns_and_is_paid_back) {
+    on_every_instruction_set([](const KernelTable& k) {
+        wattkeel::RideParams p{};
+        p.cease_voltage_pu = 0.5;
+        p.reconnect_voltage_pu = 0.6;
+        p.sag_voltage_pu = 0.9;
+        p.ceased_load = wattkeel::ride_ceased_load_backup;
+        p.voltage_decay = p.output_decay = std::exp(-0.05);
+        p.lead_ratio[0] = p.lead_ratio[1] = 1.0;
+        p.current_max_w[0] = p.current_max_w[1] = 2e6;
+        p.cease_tick = 10.0;
+        p.returned_share = 1.0;
+        p.reconnect_tick = 50.0;
+        p.ramp_per_tick = 0.01;
+        p.backup_j = std::numeric_limits<double>::infinity();
+        p.recharge_w = 2e5;
+        p.recharge_efficiency = 0.9;
+        p.dt_s = 1e-3;
+        p.per_tick_hz = 1e3;
+        p.sags = 2;
+        p.sag_window_tick = 60'000.0;
+        p.sag_return_tick = 500.0;
+        wattkeel::RideState s{};
+        double left_j = 0.0;
+        std::int64_t ceased = 0;
+        for (std::int64_t t = 0; t < 20'000; ++t) {
+            const double voltage = (t >= 100 && t < 300) || (t >= 2000 && t < 2010) ? 0.25 : 1.0;
+            k.perc1_step(p, s, t, voltage, 0.0, 1e6);
+            left_j += 1e-3 * s.backup_w;
+            if (s.mode == 1 && ceased == 0) ceased = t;
+            if (t == 2000) CHECK_EQ(s.mode, 3);
+            CHECK(std::fabs(s.lost_w) < 1e-6);
+        }
+        CHECK_EQ(ceased, 131);  // 21.97 ms and 10 ms after the step
+        CHECK_EQ(s.mode, 0);
+        CHECK(std::fabs(left_j) < 1e-3);
+        CHECK(s.spent_j == 0.0);
+    });
+}
