@@ -37,8 +37,8 @@ distribution.low = {rated_power_w = 1e5, loss_a = 0.01, loss_c = 0.01, feeds_fro
 distribution.high = {rated_power_w = 1e5, load_pu = [0.5, 1.0], efficiency = [0.9, 0.9]}
 generation.roof = {rated_power_w = 1e4, trace = "METERS", trace_column = "a_w"}
 storage.slow = {battery = {energy_j = 1e8}}
-storage.odd = {forming = {droop = 0.01}, battery = {strings = 1.0, ocv_soc = [0.0, 0.4, 1.0], ocv_v = [3.0, 3.2, 3.4]}}
-storage.fast = {role = "fast", support = {inertia_s = 1.0, frequency_gain = 10.0}, kind = "supercapacitor", supercapacitor = {energy_j = 1e6}}
+storage.odd = {battery = {strings = 1.0, ocv_soc = [0.0, 0.4, 1.0], ocv_v = [3.0, 3.2, 3.4]}}
+storage.fast = {role = "fast", kind = "supercapacitor", supercapacitor = {energy_j = 1e6}}
 storage.flat = {kind = "supercapacitor", supercapacitor = {capacitance_f = 1.0, time_constant_s = 0.0}}
 [grid]
 event = [{start_s = 0.001, duration_s = 0.001, voltage_pu = 0.9, frequency_offset_hz = 0.1}]
@@ -62,6 +62,8 @@ def site() -> dict[str, Any]:
         rack |= {"count": 2, "gpu": "gpu"}
     for unit in tables["storage"].values():
         unit["converter"] = {"rated_power_w": 1e5}
+    tables["storage"]["odd"]["forming"] = {"droop": 0.01}
+    tables["storage"]["fast"]["support"] = {"inertia_s": 1.0, "frequency_gain": 10.0}
     return tables
 
 

@@ -69,7 +69,9 @@ def test_power_grid_model_agrees(
     found = wk.interop.power_grid_model(handed).solve()
     # 1e-7 of impedance stands in for transformers without any, and 1e-9 of reactance for a pure resistance.
     bare = values["transformer_impedance"] == values["transformer_load_loss"] == 0.0
-    resistive = values["x_over_r"] == 0.0 or values["transformer_impedance"] <= values["transformer_load_loss"]
+    resistive = (
+        values["x_over_r"] == 0.0 or values["transformer_impedance"] <= values["transformer_load_loss"]
+    )
     tolerance = 1e-6 if bare else 1e-8 if resistive else 1e-10
     assert found.poi_pu == pytest.approx(run.voltage_pu, abs=tolerance)
     assert found.site_pu == pytest.approx(run.bus_voltage_pu, abs=tolerance)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -209,6 +210,8 @@ class TestBlackStart:
         starts = [tick for tick, phase in events(run, event_log.BLACKOUT) if phase == 1]
         assert len(starts) > 2  # dark, started, dark again
         assert run["storage.bess.power_w"][210:].max() <= 1e-6
+        ends = [tick for tick, phase in events(run, event_log.BLACK_START) if phase == 0]
+        assert len(ends) >= len(starts) - 2  # a start that fails is an event that ends
 
 
 @pytest.mark.parametrize("tick_s", [1e-4, 1e-2])
@@ -224,3 +227,65 @@ def test_an_island_is_the_same_at_other_ticks(tick_s: float) -> None:
     assert values[0] == pytest.approx(
         values[1], abs=0.02 * abs(values[0] - 60.0) + 3.0 * abs(tick_s - TICK_S)
     )
+
+
+def sagging(voltage_pu: float, **tables: Any) -> Run:
+    """Half a second of low voltage on a site that does not separate."""
+    event = {"start_s": 0.5, "duration_s": 0.5, "voltage_pu": voltage_pu}
+    grid = {"event": [event], "island": {"separate_below_pu": 0.0}, "frequency_model": "fixed"}
+    return Run(site(simulation={"duration_s": 1.2}, grid=grid, **tables))
+
+
+@pytest.mark.parametrize("voltage_pu", [0.05, 0.3, 0.6])
+def test_current_is_limited_in_a_sag(voltage_pu: float) -> None:
+    small = {"storage": {"bess": {"converter": {"rated_power_w": 6e6, "apparent_power_va": 6e6}}}}
+    run = sagging(voltage_pu, **small)
+    # In the first tick of a collapse the unit still sees the voltage that a served load would have.
+    active_va = np.abs(run["storage.bess.power_w"][501:1000])
+    assert (active_va <= 1.2 * 6e6 * run["site.voltage_pu"][501:1000] * (1.0 + 1e-6)).all()
+    assert np.abs(balance_w(run)).max() <= 1e-7
+
+
+def test_units_near_their_limits_do_not_work_against_each_other() -> None:
+    """Two units of half the load each, with unlike droops: neither takes while the other gives."""
+    unit = {
+        "kind": "battery",
+        "battery": {"preset": "lfp-enerc-306ah", "energy_j": 7.2e10},
+        "converter": LOSSLESS | {"rated_power_w": 6e6, "current_limit_pu": 1.1},
+        "forming": {"droop": 0.04, "virtual_reactance": 0.2, "power_filter_s": 0.02},
+    }
+    first = {"converter": {"rated_power_w": 6e6, "current_limit_pu": 1.1}, "forming": {"droop": 0.02}}
+    event = OPEN | {"duration_s": 9.0}
+    run = Run(site(storage={"bess": first, "other": unit}, grid={"event": [event]}))
+    powers = np.array([run[f"storage.{name}.power_w"][520:] for name in ("bess", "other")])
+    assert powers.min() > 0.0
+    missing = np.abs(powers.sum(axis=0) - LOAD_W) / LOAD_W
+    # Where a unit changes between its limits of current and of power the others learn it a tick later.
+    assert missing.max() < 0.01
+    assert (missing > 1e-6).sum() <= 10
+
+
+def test_a_surplus_is_curtailed_at_full_voltage() -> None:
+    trace = Path(__file__).parents[1] / "golden" / "meters.csv"
+    sun = {"rated_power_w": 8e7, "trace": str(trace), "trace_column": "a_w", "trace_repeat": True}
+    run = Run(site(generation={"pv": sun}, grid={"event": [OPEN | {"duration_s": 9.0}]}))
+    surplus = run["generation.pv.power_w"] > LOAD_W + 2.1e7
+    surplus[:520] = False
+    assert surplus.any()
+    assert (run["poi.curtailed_power_w"][surplus] > 0.0).all()
+    assert run["site.voltage_pu"][surplus].min() > 0.9
+    assert np.abs(run["storage.bess.power_w"]).max() <= 2e7 * (1.0 + 1e-9)
+
+
+def test_a_dead_source_without_island_serves_nothing() -> None:
+    event = {"start_s": 0.5, "duration_s": 0.5, "voltage_pu": 0.0}
+    taps = {"tap_changer": {"delay_s": 0.05, "interval_s": 0.05}}
+    base = {
+        "simulation": {"duration_s": 1.2},
+        "control": {"target": "off"},
+        "grid": {"scr": 5.0, "event": [event], **taps},
+    }
+    run = Run(Scenario.from_dict(lossless_site(LOAD_W, base)))
+    assert (run["poi.unserved_power_w"][500:1000] == run["site.load_power_w"][500:1000]).all()
+    changes = [tick for tick, _ in events(run, event_log.TAP_CHANGE)]
+    assert all(not 500 <= tick < 1000 for tick in changes)  # blocked on a dead bus
