@@ -310,3 +310,13 @@ def test_absent_package_is_told_with_what_to_install(tmp_path: Path, monkeypatch
     (tmp_path / "r.cfg").write_text("x", encoding="utf-8")
     (tmp_path / "r.dat").write_text("x", encoding="utf-8")
     assert 'pip install "wattkeel[io]"' in faults(tmp_path / "r.cfg", kind="waveform")["grid.playback.file"]
+
+
+def test_a_record_of_another_nominal_frequency_is_refused(tmp_path: Path) -> None:
+    values = np.column_stack([np.ones(50), np.full(50, 50.0)])
+    path = write_csv(tmp_path / "fifty.csv", np.arange(50) * 0.02, "t_s,v_pu,f_hz", values)
+    with pytest.raises(wk.ScenarioError, match="runs at about 50 Hz"):
+        site(path)
+    scenario = site(path, record_frequency_hz=50.0)
+    assert scenario.playback is not None
+    assert (scenario.playback.offset_hz == 0.0).all()

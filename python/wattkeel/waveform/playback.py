@@ -21,6 +21,9 @@ MOST_PU = 2.0
 MOST_OFFSET_HZ = 15.0
 """Largest offset of frequency that is believed, as for events of the grid."""
 
+OTHER_NOMINAL_HZ = 3.0
+"""Median offset from which a record is of another nominal frequency: 50 Hz and 60 Hz lie 10 Hz apart."""
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Playback:
@@ -113,6 +116,12 @@ def play(parameters: GridPlayback, nominal_frequency_hz: float, where: str = "gr
     offset_hz = np.zeros_like(voltage_pu)
     if parameters.use_frequency and course.frequency_hz is not None:
         offset_hz = course.frequency_hz - course.nominal_frequency_hz
+        typical_hz = float(np.median(course.frequency_hz))
+        if abs(typical_hz - course.nominal_frequency_hz) > OTHER_NOMINAL_HZ:
+            message = f"the record runs at about {typical_hz:.4g} Hz: not of this nominal frequency"
+            remedy = f'give the nominal frequency of the record, e.g. "{round(typical_hz, -1):g} Hz"'
+            place = f"{where}.record_frequency_hz"
+            raise ScenarioError([Fault(place, course.nominal_frequency_hz, message, remedy)])
         widest_hz = float(np.abs(offset_hz).max())
         if widest_hz > MOST_OFFSET_HZ:
             message = (
