@@ -28,6 +28,13 @@ _FREQUENCY_PU = (0.5, 1.5)
 
 def _ordered(params: Mapping[str, parameters.Distribution]) -> dict[str, parameters.Distribution]:
     """Nodes, each before the one that feeds it."""
+    faults = [
+        Fault(f"params.{name}.feeds_from", node.feeds_from, "there is no such node", 'name one, or "site"')
+        for name, node in params.items()
+        if node.feeds_from not in params and node.feeds_from != "site"
+    ]
+    if faults:
+        raise ScenarioError(faults)
     depth = {name: _depth(params, name) for name in params}
     return {name: params[name] for name in sorted(params, key=lambda name: -depth[name])}
 

@@ -3270,8 +3270,8 @@ class Island(Parameters):
     energise_s
         Time in which they raise the voltage of the dark bus. Assumed default. [s]
     pickup_share
-        Share of the load that is connected after each step of a restoration, ascending to 1; at most 8.
-        [1]
+        Share of the load that is connected after each step of a restoration, ascending; at most 8 steps.
+        What the last leaves out stays off. [1]
     pickup_interval_s
         Time before each step. Assumed default. [s]
     """
@@ -3403,8 +3403,8 @@ class Island(Parameters):
     pickup_share: tuple[Finite, ...] = Field(
         default=(0.1, 0.25, 0.5, 1.0),
         description=(
-            "Share of the load that is connected after each step of a restoration, ascending to 1; at most "
-            "8."
+            "Share of the load that is connected after each step of a restoration, ascending; at most 8 "
+            "steps. What the last leaves out stays off."
         ),
         json_schema_extra={
             "unit": "1",

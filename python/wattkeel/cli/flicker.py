@@ -81,7 +81,7 @@ def _of_run(arguments: argparse.Namespace) -> tuple[dict[str, Any], Any]:
     faults = [
         Fault(name, value, "is for a file: a run has its own voltage, in pu", "leave it out")
         for name, value in unfit.items()
-        if value
+        if value not in (None, "")
     ]
     if faults:
         raise ScenarioError(faults)
