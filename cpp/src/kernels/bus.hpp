@@ -315,6 +315,7 @@ static inline void poi_step(const SiteView& v, const ChunkView& k, Index tick,
     double lacking = unserved > 0.0 ? unserved : 0.0;
     double surplus = unserved < 0.0 ? -unserved : 0.0;
     if (gs.bus_voltage_pu <= 0.0) {
+        response = 0.0;
         lacking = bus.connected_w - (bus.storage_w < 0.0 ? bus.storage_w : 0.0);
         surplus = bus.generation_w + (bus.storage_w > 0.0 ? bus.storage_w : 0.0);
     }

@@ -339,6 +339,7 @@ def poi_step(
     lacking = unserved if unserved > 0.0 else 0.0
     surplus = -unserved if unserved < 0.0 else 0.0
     if gs.bus_voltage_pu <= 0.0:  # a dead bus: nothing is served, nothing is taken
+        response = 0.0
         lacking = connected_w - (storage_w if storage_w < 0.0 else 0.0)
         surplus = generation_w + (storage_w if storage_w > 0.0 else 0.0)
     signal[0] = power

@@ -116,12 +116,6 @@ def play(parameters: GridPlayback, nominal_frequency_hz: float, where: str = "gr
     offset_hz = np.zeros_like(voltage_pu)
     if parameters.use_frequency and course.frequency_hz is not None:
         offset_hz = course.frequency_hz - course.nominal_frequency_hz
-        typical_hz = float(np.median(course.frequency_hz))
-        if abs(typical_hz - course.nominal_frequency_hz) > OTHER_NOMINAL_HZ:
-            message = f"the record runs at about {typical_hz:.4g} Hz: not of this nominal frequency"
-            remedy = f'give the nominal frequency of the record, e.g. "{round(typical_hz, -1):g} Hz"'
-            place = f"{where}.record_frequency_hz"
-            raise ScenarioError([Fault(place, course.nominal_frequency_hz, message, remedy)])
         widest_hz = float(np.abs(offset_hz).max())
         if widest_hz > MOST_OFFSET_HZ:
             message = (
@@ -129,6 +123,12 @@ def play(parameters: GridPlayback, nominal_frequency_hz: float, where: str = "gr
             )
             remedy = "raise hold_below_pu or frequency_cycles, or set use_frequency = false"
             raise ScenarioError([Fault(f"{where}.use_frequency", True, message, remedy)])
+        typical_hz = float(np.median(course.frequency_hz))
+        if abs(typical_hz - course.nominal_frequency_hz) > OTHER_NOMINAL_HZ:
+            message = f"the record runs at about {typical_hz:.4g} Hz: not of this nominal frequency"
+            remedy = f'give the nominal frequency of the record, e.g. "{round(typical_hz, -1):g} Hz"'
+            place = f"{where}.record_frequency_hz"
+            raise ScenarioError([Fault(place, course.nominal_frequency_hz, message, remedy)])
         recorded_hz = course.nominal_frequency_hz
         if recorded_hz != nominal_frequency_hz:
             told = f"the record is of {recorded_hz:g} Hz, the grid of {nominal_frequency_hz:g} Hz"
