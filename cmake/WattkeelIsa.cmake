@@ -80,10 +80,9 @@ function(wattkeel_add_isa_units core)
       # GCC threads the jumps of two comparisons in a row (a clamp) before it vectorises, and then
       # blends where a minimum and a maximum would do: some 5 to 10 % of the lane kernels. And it
       # packs straight-line code into vectors whose parts were just stored one by one: a battery
-      # alone waits for that a third of its time. Last, it makes blends of branches that are always
-      # foreseen: 14 % of a site of few racks. Loops over lanes are vectorised before that.
-      $<$<CXX_COMPILER_ID:GNU>:-fno-thread-jumps -fno-tree-slp-vectorize
-      -fno-if-conversion -fno-if-conversion2>)
+      # alone waits for that a third of its time. (If-conversion stays on: without it whole sites
+      # lose a fifth to a third.)
+      $<$<CXX_COMPILER_ID:GNU>:-fno-thread-jumps -fno-tree-slp-vectorize>)
     target_sources(${core} PRIVATE $<TARGET_OBJECTS:${unit}>)
     string(TOUPPER ${level} level_upper)
     target_compile_definitions(${core} PUBLIC WATTKEEL_HAVE_${level_upper}=1)
