@@ -44,7 +44,9 @@ static inline StorageFlow store_step(const SiteView& v, const ChunkView& k, Inde
                                      double wanted, double* out) {
     const ConverterParams& p = v.converter[u];
     ConverterState& s = v.converter_state[u];
-    const double dc_w = converter_dc(p, v.converter_table.data, wanted, s.reactive_power_var);
+    const bool live = s.room_va > 0.0;
+    const double dc_w =
+        live ? converter_dc(p, v.converter_table.data, wanted, s.reactive_power_var) : 0.0;
     StoreFlow store;
     if (p.kind == storage_kind_battery) {
         store = cells_step(v, k, tick, u, dc_w);
@@ -59,9 +61,10 @@ static inline StorageFlow store_step(const SiteView& v, const ChunkView& k, Inde
                  0.0};
     }
     const BatteryFlow& cell = store.flow;
-    const double power = cell.limited == 1 ? converter_ac(p, v.converter_table.data,
-                                                          cell.delivered_w, s.reactive_power_var)
-                                           : wanted;
+    double power = wanted;
+    if (cell.limited == 1 && live) {
+        power = converter_ac(p, v.converter_table.data, cell.delivered_w, s.reactive_power_var);
+    }
     const Index limited = cell.limited | (s.curbed & 1);
     if (limited != s.limited) {
         log_event(k, tick, event_storage_limited, u, limited, power, s.asked_w);

@@ -34,18 +34,9 @@ from wattkeel.prototype.forming import (
     forming_solve,
     forming_step,
 )
-from wattkeel.prototype.island import (
-    CONNECTED,
-    DARK,
-)
-from wattkeel.prototype.layout import (
-    STORAGE_SIGNALS,
-)
-from wattkeel.prototype.network import (
-    bus_voltage,
-    network_load,
-    network_source,
-)
+from wattkeel.prototype.island import CONNECTED, DARK
+from wattkeel.prototype.layout import STORAGE_SIGNALS
+from wattkeel.prototype.network import bus_voltage, network_load, network_source
 from wattkeel.prototype.numeric import snap
 from wattkeel.prototype.supercapacitor import supercapacitor_step
 from wattkeel.prototype.support import support_step
@@ -59,10 +50,14 @@ def limit_k(p, temperature_k):
 
 @kernel
 def store_step(v, k, tick, signal, at, u, wanted):
-    """Converter and cells of unit ``u``, asked for ``wanted`` W; returns (active W, reactive var)."""
+    """Converter and cells of unit ``u``, asked for ``wanted`` W; returns (active W, reactive var).
+
+    A converter at a dead bus stands still: it takes nothing from its cells.
+    """
     p = v.converter[u]
     s = v.converter_state[u]
-    dc_w = converter_dc(p, v.converter_table, wanted, s.reactive_power_var)
+    live = s.room_va > 0.0
+    dc_w = converter_dc(p, v.converter_table, wanted, s.reactive_power_var) if live else 0.0
     if p.kind == 0:
         battery = v.battery[u]
         state = v.battery_state[u]
@@ -85,7 +80,9 @@ def store_step(v, k, tick, signal, at, u, wanted):
         stored = 0.0
         warmth = 0.0
         auxiliary = 0.0
-    power = converter_ac(p, v.converter_table, got, s.reactive_power_var) if limited == 1 else wanted
+    power = wanted
+    if limited == 1 and live:
+        power = converter_ac(p, v.converter_table, got, s.reactive_power_var)
     limited |= s.curbed & 1
     if limited != s.limited:
         log_event(k, tick, STORAGE_LIMITED, u, limited, power, s.asked_w)
