@@ -16,7 +16,7 @@ from wattkeel._generated import dtypes, models
 from wattkeel.cell_checks import battery_faults
 from wattkeel.errors import Fault, ScenarioError
 from wattkeel.plant import Floats, aligned_zeros, records
-from wattkeel.stage_inputs import expect, known_engine, number, whole
+from wattkeel.stage_inputs import expect, expect_snapshot, known_engine, number, whole
 
 if TYPE_CHECKING:
     from wattkeel import parameters
@@ -285,8 +285,9 @@ class BatteryStepper:
         Raises
         ------
         ScenarioError
-            The snapshot is of another battery.
+            The snapshot is of another battery, or is none.
         """
+        expect_snapshot(snapshot, BatterySnapshot)
         if snapshot.battery != self._identity or snapshot.cell.shape != self._unit.cell.shape:
             remedy = "restore it where the parameters are the same"
             raise ScenarioError([Fault("snapshot", None, "is of another battery", remedy)])

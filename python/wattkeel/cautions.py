@@ -5,6 +5,7 @@ Nothing here stops a run. Every caution names a place, its value, and what to do
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,9 @@ _LAGS_PER_TICK = 2.0
 _MOST_C = 20.0
 # Distance of a loop from instability (modulus margin) below which it rings.
 _LEAST_MARGIN = 0.2
+# Susceptance of capacitors times reactance to the source, above which they are near resonance at power
+# frequency: without load they raise the voltage by 1 / (1 - 0.3), 43 %.
+_MOST_RAISE = 0.3
 _ROUNDING = 1e-9
 _HOUR_S = 3600.0
 _WINDOWED = ("ramp", "power_variation")
@@ -55,6 +59,7 @@ def cautions(scenario: Scenario) -> list[str]:
         *_ticks(scenario),
         *_psus(scenario),
         *_distribution(scenario),
+        *_grid(scenario),
         *_storage(scenario),
         *_support(scenario),
         *_control(scenario),
@@ -158,6 +163,25 @@ def _distribution(scenario: Scenario) -> Iterator[str]:
                 f"one tick of {format_quantity(tick_s, 's')}; shorten the tick to see which sags make the "
                 "load cease"
             )
+
+
+def _grid(scenario: Scenario) -> Iterator[str]:
+    """Tell of capacitors near resonance with the source, where the quasi-steady network means nothing."""
+    grid, base_va = scenario.model.grid, rated_power_w(scenario)
+    bank = grid.capacitor_bank
+    if bank is None:
+        return
+    record = np.zeros(1, dtype=dtypes.GridParams).view(np.recarray)[0]
+    lowering.lower_network(record, grid, base_va)
+    reactance_pu = record.reactance_pu + record.cable_reactance_pu + record.transformer_reactance_pu
+    all_var = bank.steps * bank.step_var
+    raised = reactance_pu * all_var / base_va
+    if _exceeds(raised, _MOST_RAISE):
+        yield (
+            f"grid.capacitor_bank.step_var: {bank.steps} steps make {format_quantity(all_var, 'var')}, "
+            f"{raised:.2g} of the short-circuit power at the site bus: in resonance with the source at "
+            f"{1.0 / math.sqrt(raised):.2g} times its frequency; use fewer or smaller steps"
+        )
 
 
 def _storage(scenario: Scenario) -> Iterator[str]:

@@ -20,7 +20,7 @@ from wattkeel.plant import SCRATCH_MEMBERS, STATE_MEMBERS, Plant, build_chunk, b
 from wattkeel.record import envelope_periods_tick, expand
 from wattkeel.scenario import expect_scenario
 from wattkeel.signals import distribution_order, site_signals
-from wattkeel.stage_inputs import known_engine, whole
+from wattkeel.stage_inputs import expect_snapshot, known_engine, of_type, whole
 
 if TYPE_CHECKING:
     from wattkeel.scenario import Scenario
@@ -258,7 +258,12 @@ class Engine:
         ScenarioError
             For an unknown name or a value out of range.
         """
-        value = float(value)
+        if not isinstance(name, str):
+            raise ScenarioError([Fault("name", name, f"is {of_type(name)}", 'give "storage.<unit>.power_w"')])
+        try:
+            value = float(value)
+        except (TypeError, ValueError, OverflowError):
+            raise ScenarioError([Fault(name, value, "is not a number", "give it in SI units")]) from None
         stage, _, rest = name.partition(".")
         unit, _, quantity = rest.rpartition(".")
         nodes = self.scenario.model.distribution
@@ -309,8 +314,9 @@ class Engine:
         Raises
         ------
         ScenarioError
-            When the snapshot belongs to other parameters.
+            When the snapshot belongs to other parameters, or is none.
         """
+        expect_snapshot(snapshot, Snapshot)
         if snapshot.site != self._site:
             remedy = "restore it into an engine of the scenario that it was taken from"
             raise ScenarioError(

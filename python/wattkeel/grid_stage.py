@@ -21,6 +21,11 @@ __all__ = ["GridRun", "SupportRun", "run_grid", "run_support"]
 
 Floats = NDArray[np.float64]
 
+# Frequencies that the window of the RoCoF remembers, one a tick: 80 MB.
+_LONGEST_WINDOW_TICK = 1e7
+# Measured frequency over nominal: beyond, no converter is on the grid, and a slip of units is likely.
+_FREQUENCY_PU = (0.5, 1.5)
+
 
 @dataclass(frozen=True, slots=True)
 class GridRun:
@@ -83,10 +88,17 @@ def run_grid(
     if params.playback is not None:
         remedy = "play it in a scenario, or hand over events"
         faults.append(Fault("params.playback", None, "the stage alone plays no record", remedy))
-    if faults:
+    if params.island is not None:
+        remedy = "open the breaker in a scenario, where storage can carry the site"
+        faults.append(Fault("params.island", None, "the stage alone has no grid-forming unit", remedy))
+    step_s = gather(faults, positive, "time_step_s", time_step_s)
+    if step_s is not None and params.rocof_window_s > _LONGEST_WINDOW_TICK * step_s:
+        message = f"makes {params.rocof_window_s / step_s:.3g} ticks of params.rocof_window_s"
+        remedy = f"give {params.rocof_window_s / _LONGEST_WINDOW_TICK:g} s or more"
+        faults.append(Fault("time_step_s", step_s, message, remedy))
+    if faults or step_s is None:
         raise ScenarioError(faults)
     record, state = records(dtypes.GridParams, 1), start_grid(params)
-    step_s = positive("time_step_s", time_step_s)
     reference_w = params.reference_power_w or math.nan
     lowering.lower_grid(record[0], params, params.rated_power_w, reference_w, step_s)
     event = supply_lowering.event_records(params.event, step_s)
@@ -118,6 +130,9 @@ def run_support(
     ]
     given_hz = gather(faults, series, "frequency_hz", frequency_hz)
     nominal_hz = gather(faults, number, "nominal_frequency_hz", nominal_frequency_hz, 1.0, 1000.0)
+    if given_hz is not None and nominal_hz is not None:
+        near_hz = (_FREQUENCY_PU[0] * nominal_hz, _FREQUENCY_PU[1] * nominal_hz)
+        gather(faults, like, "frequency_hz", given_hz, given_hz, nominal_hz, near_hz, "Hz")
     step_s = gather(faults, positive, "time_step_s", time_step_s)
     voltage = gather(faults, like, "voltage_pu", voltage_pu, given_hz, 1.0, (0.0, 2.0), "pu")
     turn = (-2.0 * math.pi, 2.0 * math.pi)

@@ -70,6 +70,13 @@ def of_type(value: object) -> str:
     return "None" if value is None else f"{'an' if word[0].lower() in 'aeiou' else 'a'} {word}"
 
 
+def expect_snapshot(snapshot: object, kind: type) -> None:
+    """Raise unless a snapshot is of its kind."""
+    if not isinstance(snapshot, kind):
+        message = f"is {of_type(snapshot)}, not a {kind.__name__}"
+        raise ScenarioError([Fault("snapshot", None, message, "give what snapshot() returned")])
+
+
 def known_engine(engine: Any) -> str:
     """The name of an engine, where it is one."""
     if not isinstance(engine, str) or engine not in ENGINES:

@@ -69,6 +69,8 @@ def test_a_run_goes_on_from_a_snapshot_on_either_engine(batteries: int | None) -
         assert again.loss_w.tobytes() == expected.loss_w.tobytes()
         assert again.soc.tobytes() == expected.soc.tobytes()
     assert middle.cell.flags.owndata
+    with pytest.raises(ScenarioError, match="is None, not a BatterySnapshot"):
+        stepper.restore(None)  # type: ignore[arg-type]
     with pytest.raises(ScenarioError, match="another battery"):
         wk.BatteryStepper(cell(soh_capacity=0.9), **make).restore(middle)
 

@@ -152,6 +152,17 @@ def test_a_fast_unit_without_a_slow_one() -> None:
         assert not any(".role: " in text for text in warnings(**quiet))
 
 
+def test_capacitors_in_resonance_with_the_source() -> None:
+    def bank(steps: int) -> list[str]:
+        size = {"rated_power": "10 MW", "scr": 5.0, "x_over_r": 1e3, "transformer_impedance": 0.0}
+        return warnings(grid=size | {"capacitor_bank": {"step_var": "4 Mvar", "steps": steps}})
+
+    # 20 Mvar on 50 MVA resonate at the root of 50 / 20.
+    place = "grid.capacitor_bank.step_var"
+    assert told(bank(5), place, "5 steps make 20 Mvar", "0.4 of", "at 1.6 times")
+    assert bank(1) == []
+
+
 def test_containers_that_cool_too_little() -> None:
     place = "storage.b.container.cooling_power_w"
     plant = {"energy": "61.1 MWh", "rated_power": "60 MW", "loss_a": 0, "preset": "enerc-container"}

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -112,12 +113,22 @@ def test_a_snapshot_restores_into_the_other_engine(scenario: wk.Scenario) -> Non
         ("storage.bess.reactive_power_var", 1e9, "300000 VA"),
         ("storage.bess.power_w", math.inf, "finite"),
         ("poi.power_w", 1.0, "no such command"),
+        ("storage.bess.power_w", None, "not a number"),
+        ("storage.bess.power_w", "full", "not a number"),
+        (None, 1.0, "is None"),
     ],
 )
-def test_wrong_commands_are_refused(scenario: wk.Scenario, name: str, value: float, said: str) -> None:
+def test_wrong_commands_are_refused(scenario: wk.Scenario, name: Any, value: Any, said: str) -> None:
     engine = wk.Engine(scenario)
     with pytest.raises(wk.ScenarioError, match=said.replace(".", r"\.")):
         engine.command(name, value)
+
+
+@pytest.mark.parametrize("nothing", [None, {}, "snapshot"])
+def test_only_a_snapshot_is_restored(scenario: wk.Scenario, nothing: Any) -> None:
+    engine = wk.Engine(scenario)
+    with pytest.raises(wk.ScenarioError, match="not a Snapshot"):
+        engine.restore(nothing)
 
 
 def test_wrong_choices_are_refused(scenario: wk.Scenario) -> None:

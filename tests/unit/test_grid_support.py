@@ -84,6 +84,11 @@ class TestFaults:
         assert len(caught.value.faults) == 3
         with pytest.raises(wk.ScenarioError, match="response_threshold"):
             wk.stages.support(Support(response_power=1.0), unit, **flat, nominal_frequency_hz=60.0)
+        for strange in (0.05, 1e300, -60.0):
+            with pytest.raises(wk.ScenarioError, match=r"frequency_hz\[0\].* lies outside 30 to 90 Hz"):
+                wk.stages.support(
+                    Support(), unit, frequency_hz=[strange], time_step_s=1e-3, nominal_frequency_hz=60.0
+                )
         with pytest.raises(wk.ScenarioError, match="is a dict, not Support"):
             wk.stages.support({}, unit, **flat, nominal_frequency_hz=60.0)  # type: ignore[arg-type]
         nothing = Grid(rated_power_w=1e9, load_shedding=(SheddingStage(threshold_hz=59.0),))

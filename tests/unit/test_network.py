@@ -31,6 +31,11 @@ def run(params: Grid, power_pu: Any, engine: str = "native", tick_s: float = 1e-
     return wk.stages.grid(params, power_w=power_w, time_step_s=tick_s, engine=engine)
 
 
+def test_a_tick_too_short_for_the_window_of_the_rocof_is_told() -> None:
+    with pytest.raises(wk.ScenarioError, match=r"5e\+08 ticks of params.rocof_window_s; give 5e-08 s"):
+        run(grid(), 0.5, tick_s=1e-9)
+
+
 shares = st.floats(0.0, 0.5)
 
 

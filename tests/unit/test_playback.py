@@ -16,7 +16,7 @@ import wattkeel as wk
 from wattkeel import events
 from wattkeel.engine import Engine
 from wattkeel.interop.comtrade import POI, write_poi
-from wattkeel.parameters import Grid, GridPlayback
+from wattkeel.parameters import Grid, GridPlayback, Island
 from wattkeel.scenario import Scenario
 from wattkeel.waveform import read_course
 
@@ -263,10 +263,11 @@ def test_notes_become_warnings(tmp_path: Path, record: Path) -> None:
     assert any("contains the answer of the area" in text for text in late.warnings)
 
 
-def test_the_stage_alone_refuses_a_record(record: Path) -> None:
-    grid = Grid(rated_power_w=1e6, playback=GridPlayback(file=str(record), kind="rms"))
-    with pytest.raises(wk.ScenarioError, match="plays no record"):
+def test_the_stage_alone_refuses_a_record_and_an_island(record: Path) -> None:
+    grid = Grid(rated_power_w=1e6, playback=GridPlayback(file=str(record), kind="rms"), island=Island())
+    with pytest.raises(wk.ScenarioError, match="plays no record") as caught:
         wk.stages.grid(grid, power_w=[1e5], time_step_s=1e-3)
+    assert [fault.place for fault in caught.value.faults] == ["params.playback", "params.island"]
 
 
 # -- example and export --------------------------------------------------------------------------------
