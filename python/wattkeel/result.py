@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
-VERDICTS = ("fail", "marginal", "pass", "not_evaluated")
+VERDICTS = ("fail", "marginal", "pass", "emt_required", "not_evaluated")
 """Verdicts, worst first."""
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # "Action" of argparse's subparsers, whose type is private.
 Verbs = Any
 
-_COLOURS = {"fail": "31", "marginal": "33", "pass": "32", "not_evaluated": "2"}
+_COLOURS = {"fail": "31", "marginal": "33", "pass": "32", "emt_required": "2", "not_evaluated": "2"}
 
 
 def add_scenario(parser: argparse.ArgumentParser) -> None:

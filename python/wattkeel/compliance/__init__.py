@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from wattkeel.compliance.finding import Finding, Verdict
 from wattkeel.compliance.profile import Profile, load_profile, profile_names
-from wattkeel.compliance.readings import CannotJudgeError, Record
+from wattkeel.compliance.record import CannotJudgeError, Record
 from wattkeel.compliance.verdicts import judge_profile, judge_scenario_rule
 from wattkeel.errors import Fault, ScenarioError
 
@@ -32,7 +32,7 @@ __all__ = [
     "profile_names",
 ]
 
-POWER = "poi.power_w"
+POWER, VOLTAGE, FREQUENCY = "poi.power_w", "poi.voltage_pu", "poi.frequency_hz"
 
 
 class RunResult(Protocol):
@@ -46,6 +46,8 @@ class RunResult(Protocol):
     def complete(self) -> bool: ...
     @property
     def signals(self) -> Mapping[str, NDArray[np.float64]]: ...
+    @property
+    def events(self) -> Sequence[Any]: ...
 
 
 def load_profiles(profiles: Iterable[str | Path | Profile], base_dir: Path | None = None) -> list[Profile]:
@@ -65,8 +67,8 @@ def load_profiles(profiles: Iterable[str | Path | Profile], base_dir: Path | Non
 def evaluate(result: RunResult) -> list[Finding]:
     """Judge a run by the profiles and rules of its scenario.
 
-    The record is ``poi.power_w`` at full rate. If it was not kept, every rule is "not_evaluated" with the
-    remedy; an envelope never takes its place.
+    The record is ``poi.power_w``, ``poi.voltage_pu`` and ``poi.frequency_hz`` at full rate. Rules of what was
+    not kept are "not_evaluated" with the remedy; an envelope never takes its place.
 
     Parameters
     ----------
@@ -89,10 +91,7 @@ def evaluate(result: RunResult) -> list[Finding]:
         return []
     profiles = load_profiles(compliance.profiles, result.scenario.base_dir)
     rules = [dict(rule) for rule in compliance.rule]
-    try:
-        power: NDArray[np.float64] | None = np.ascontiguousarray(result.signals[POWER])
-    except KeyError:
-        power = None
+    power = _signal(result, POWER)
     if power is None or power.size == 0:
         kept = (
             "the run holds no tick"
@@ -107,9 +106,21 @@ def evaluate(result: RunResult) -> list[Finding]:
         settle_s=compliance.settle_s,
         rated_power_w=(grid.rated_power_w or None) if grid is not None else None,
         nominal_frequency_hz=grid.nominal_frequency_hz if grid is not None else 60.0,
+        voltage_pu=_signal(result, VOLTAGE),
+        frequency_hz=_signal(result, FREQUENCY),
+        events=result.events,
+        simulated=True,
     )
     remark = "" if result.complete else f"the run did not reach its end: judged to {record.length()}"
     return _judge(record, profiles, rules, remark)
+
+
+def _signal(result: RunResult, name: str) -> NDArray[np.float64] | None:
+    """A signal at every tick, or None where it was not kept."""
+    try:
+        return np.ascontiguousarray(result.signals[name])
+    except KeyError:
+        return None
 
 
 def evaluate_series(

@@ -88,6 +88,8 @@ class Profile:
         Rules that this version evaluates, in the order of `RULE_BLOCKS`.
     later : dict of str to int
         Other blocks of the file (ride-through, recovery, ...) and their number of rows.
+    head : dict
+        All other keys of the file that stand above its blocks ("timer", "voltage_quantity", ...).
     """
 
     name: str
@@ -101,6 +103,11 @@ class Profile:
     threshold_mw: float
     rows: tuple[Row, ...]
     later: Mapping[str, int]
+    head: Mapping[str, Any]
+
+    def rows_of(self, block: str) -> list[Row]:
+        """Rows of one block, in the order of the file."""
+        return [row for row in self.rows if row.block == block]
 
 
 def profile_names() -> list[str]:
@@ -164,6 +171,7 @@ def _profile(name: str, data: Mapping[str, Any], rows: tuple[Row, ...]) -> Profi
         threshold_mw=float(data.get("threshold_mw", 0.0)),
         rows=rows,
         later=later,
+        head={key: value for key, value in data.items() if not _is_block(value)},
     )
 
 

@@ -1,179 +1,21 @@
-"""The record that rules are judged on, one reading of a rule, and what several rules measure."""
+"""Ways to read a rule of power: rolling changes behind filters, spectral lines."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wattkeel import measures
 from wattkeel.compliance.profile import FILTERS
-
-__all__ = ["CannotJudgeError", "Measured", "Reading", "Record", "within"]
+from wattkeel.compliance.record import MW, Reading, Record, within
 
 Array = NDArray[np.float64]
 
 #: Shortest time given to a band-pass filter before its output is judged, s (three periods of 0.1 Hz).
 FILTER_SETTLE_S = 30.0
-
-MW = 1e-6
-"""Megawatts in a watt."""
-
-
-class CannotJudgeError(Exception):
-    """No statement on this rule is possible; the text says why."""
-
-
-def within(value: float, limit: float) -> bool:
-    """Whether a value meets a limit: <= with a relative tolerance of 1e-9."""
-    return value <= limit * (1.0 + measures.TOLERANCE)
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """Worst value of one way to read a rule.
-
-    Attributes
-    ----------
-    label : str
-        What distinguishes this reading ("causal n=2"); empty when there is only one.
-    value : float
-        In the rule's unit.
-    time_s, duration_s, total_s : float or None
-        Worst moment, length of the exceedance that holds it, length of all exceedances; None for a measure of
-        the whole record.
-    window_s : float or None
-        Length of the stretch that ends at the worst moment and holds the change, s.
-    """
-
-    label: str
-    value: float
-    time_s: float | None = None
-    duration_s: float | None = None
-    total_s: float | None = None
-    window_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """All readings of a rule, its limit, how they were computed, and remarks."""
-
-    readings: list[Reading]
-    limit: float
-    unit: str
-    method: str
-    notes: list[str] = field(default_factory=list)
-
-
-@dataclass
-class Record:
-    """A power record with what the rules need to know of the site.
-
-    Attributes
-    ----------
-    power_w : ndarray, shape (n,)
-        Power at the point of interconnection, W, import positive.
-    tick_s : float
-        Time between samples, s.
-    settle_s : float
-        Time from the start that is not judged, s.
-    rated_power_w, peak_power_w : float or None
-        Contracted power and registered peak of the site, W; None when not known.
-    nominal_frequency_hz : float
-        Upper edge of a "sub-synchronous" band, Hz.
-    """
-
-    power_w: Array
-    tick_s: float
-    settle_s: float = 0.0
-    rated_power_w: float | None = None
-    peak_power_w: float | None = None
-    nominal_frequency_hz: float = 60.0
-
-    def __post_init__(self) -> None:
-        self._spectra: dict[int, measures.Spectrum] = {}
-
-    def first(self, settle_s: float = 0.0) -> int:
-        """First sample that is judged, given how long the measure itself must settle.
-
-        The measure starts where the site has settled, so that one time follows the other: what happens before
-        `self.settle_s` reaches no verdict.
-        """
-        return math.ceil((self.settle_s + settle_s) / self.tick_s * (1.0 - measures.TOLERANCE))
-
-    def judged(self, settle_s: float = 0.0) -> Array:
-        """Samples that are judged (a view).
-
-        Raises
-        ------
-        CannotJudgeError
-            If none is left.
-        """
-        part = self.power_w[self.first(settle_s) :]
-        if part.size == 0:
-            raise CannotJudgeError(
-                f"record of {self.length()} is not longer than the {self.settle_s + settle_s:g} s "
-                "that are not judged"
-            )
-        return part
-
-    def length(self) -> str:
-        """Length of the record as text."""
-        return f"{self.power_w.size * self.tick_s:g} s"
-
-    def need_window(self, window_s: float, settle_s: float = 0.0) -> None:
-        """Raise CannotJudgeError unless a closed window fits into the part that is judged."""
-        if window_s < self.tick_s * (1.0 - measures.TOLERANCE):
-            raise CannotJudgeError(f"sampling {self.tick_s:g} s cannot show a window of {window_s:g} s")
-        samples = measures.window_ticks(window_s, self.tick_s) + 1
-        if self.power_w.size - self.first(settle_s) < samples:
-            settled_s = self.settle_s + settle_s
-            behind = f" behind the first {settled_s:g} s, which are not judged" if settled_s > 0.0 else ""
-            if settle_s > 0.0:
-                behind += f" (filters settle for {settle_s:.4g} s)"
-            raise CannotJudgeError(
-                f"record of {self.length()} is shorter than the {window_s:g} s window{behind} "
-                f"(closed window: {samples} samples of {self.tick_s:g} s)"
-            )
-
-    def need_band(self, f_low_hz: float, f_high_hz: float) -> None:
-        """Raise CannotJudgeError unless the sampling shows the band up to its upper edge."""
-        if f_high_hz >= 0.5 / self.tick_s * (1.0 - measures.TOLERANCE):
-            raise CannotJudgeError(
-                f"sampling {self.tick_s:g} s cannot show {f_low_hz:g}-{f_high_hz:g} Hz "
-                f"(it needs more than {2.0 * f_high_hz:g} samples/s)"
-            )
-
-    def spectrum(self, settle_s: float = 0.0) -> measures.Spectrum:
-        """Spectrum of the judged part; kept, since several rules ask for it."""
-        first = self.first(settle_s)
-        if first not in self._spectra:
-            self._spectra[first] = measures.spectrum(self.judged(settle_s), self.tick_s)
-        return self._spectra[first]
-
-    def peak_mw(self) -> tuple[float, list[str]]:
-        """Registered peak, MW, and a remark when it had to be replaced."""
-        return self._size_mw(self.peak_power_w, "registered peak")
-
-    def nominal_mw(self) -> tuple[float, list[str]]:
-        """Nominal (contracted) power, MW, and a remark when it had to be replaced."""
-        return self._size_mw(None, "nominal power")
-
-    def _size_mw(self, given_w: float | None, name: str) -> tuple[float, list[str]]:
-        if given_w is not None and given_w > 0.0:
-            return given_w * MW, []
-        if self.rated_power_w is not None and self.rated_power_w > 0.0:
-            remark = [] if name == "nominal power" else [f"{name} not given: contracted power used"]
-            return self.rated_power_w * MW, remark
-        largest_mw = float(self.judged().max()) * MW
-        if largest_mw <= 0.0:
-            raise CannotJudgeError(
-                f"{name} is not given and the record shows no import; give grid.rated_power_w"
-            )
-        return largest_mw, [f"{name} not given: largest power of the record, {largest_mw:.6g} MW, used"]
 
 
 def worst_moment(

@@ -17,13 +17,8 @@ from numpy.typing import NDArray
 from wattkeel import measures
 from wattkeel.compliance.profile import BAND_STATS, SUBSYNCHRONOUS
 from wattkeel.compliance.readings import (
-    MW,
     PLAIN,
     TAPERED,
-    CannotJudgeError,
-    Measured,
-    Reading,
-    Record,
     filter_settling,
     filtered,
     largest_line,
@@ -32,6 +27,7 @@ from wattkeel.compliance.readings import (
     tapered_line,
     worst_moment,
 )
+from wattkeel.compliance.record import MW, CannotJudgeError, Measured, Reading, Record
 
 __all__ = ["RULES", "dynamic_range", "rule_name"]
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from wattkeel.compliance.finding import Finding, Verdict
+from wattkeel.compliance.judges import ROWS, TABLES, Judged
 from wattkeel.compliance.profile import BAND_STATS, Profile, Row
-from wattkeel.compliance.readings import MW, CannotJudgeError, Measured, Reading, Record, within
+from wattkeel.compliance.record import MW, CannotJudgeError, Measured, Reading, Record
 from wattkeel.compliance.rules import PER_MINUTE, RULES, dynamic_range, rule_name
 
 __all__ = ["judge_profile", "judge_scenario_rule"]
@@ -41,32 +42,79 @@ def judge_profile(record: Record | CannotJudgeError, profile: Profile, remark: s
     remark : str
         Added to every note.
     """
-    findings = []
+    findings: list[Finding] = []
     names: dict[str, int] = {}
-    for row in profile.rows:
-        name = rule_name(row.block, row.keys)
-        names[name] = names.get(name, 0) + 1
-        if names[name] > 1:  # rows that differ in nothing but their limit
-            name = f"{name} ({names[name]})"
-        notes = [*_row_notes(profile, row, record), remark]
-        about = {"status": profile.status, "date": profile.date, "source": profile.source}
-        if not (profile.seen and row.seen):
-            own = row.keys.get("note")
-            reason = "the numbers of this rule were not seen" + (f": {own}" if own else "")
-            findings.append(_not_evaluated(profile.name, name, about, reason, notes))
+    for block in dict.fromkeys(row.block for row in profile.rows):
+        if block in TABLES:
+            findings += _judge_table(record, profile, block, remark)
             continue
-        findings.append(_judge(record, RULES[row.block], row.keys, (profile.name, name), about, notes))
+        for row in profile.rows_of(block):
+            name = rule_name(block, row.keys)
+            names[name] = names.get(name, 0) + 1
+            if names[name] > 1:  # rows that differ in nothing but their limit
+                name = f"{name} ({names[name]})"
+            notes = [*_row_notes(profile, row, record), remark]
+            about = _about(profile, block, row)
+            if not (profile.seen and row.seen):
+                findings.append(_not_evaluated(profile.name, name, about, _unseen(row), notes))
+                continue
+            findings.append(_judge(record, ROWS[block], row.keys, (profile.name, name), about, notes))
     for block, count in profile.later.items():
-        about = {"status": profile.status, "date": profile.date, "source": profile.source}
         rows = f" ({count} rows)" if count > 1 else ""
-        findings.append(_not_evaluated(profile.name, f"{block}{rows}", about, LATER, [remark]))
+        findings.append(
+            _not_evaluated(profile.name, f"{block}{rows}", _about(profile, block), LATER, [remark])
+        )
     return findings
+
+
+def _judge_table(
+    record: Record | CannotJudgeError, profile: Profile, block: str, remark: str
+) -> list[Finding]:
+    """Findings of a block whose rows are one table."""
+    try:
+        if isinstance(record, CannotJudgeError):
+            raise record
+        if not profile.seen:
+            raise CannotJudgeError("the numbers of this document were not seen")
+        judged = TABLES[block](record, profile)
+    except CannotJudgeError as reason:
+        judged = [Judged(block, reason=str(reason))]
+    findings = []
+    for rule in judged:
+        about = _about(profile, block, rule.row)
+        own = _row_notes(profile, rule.row, record) if rule.row is not None else []
+        notes = [*rule.notes, *own, remark]
+        if rule.measured is None:
+            finding = _not_evaluated(profile.name, rule.name, about, rule.reason, notes)
+            if rule.verdict is not None:
+                finding = replace(finding, verdict=rule.verdict)
+        else:
+            finding = _finding(rule.measured, (profile.name, rule.name), about, notes, rule.verdict)
+        findings.append(finding)
+    return findings
+
+
+def _about(profile: Profile, block: str, row: Row | None = None) -> dict[str, Any]:
+    """What every finding says of its rule's document."""
+    evidence = profile.evidence if row is None else row.keys.get("evidence", profile.evidence)
+    return {
+        "status": profile.status,
+        "date": profile.date,
+        "source": profile.source,
+        "block": block,
+        "evidence": evidence,
+    }
+
+
+def _unseen(row: Row) -> str:
+    own = row.keys.get("note")
+    return "the numbers of this rule were not seen" + (f": {own}" if own else "")
 
 
 def judge_scenario_rule(record: Record | CannotJudgeError, rule: Keys, remark: str = "") -> list[Finding]:
     """One finding per limit of a rule of the scenario itself (keys of ``[[compliance.rule]]``, SI units)."""
     name = str(rule.get("name", rule["kind"]))
-    about = {"status": "user", "date": "", "source": ""}
+    about = {"status": "user", "date": "", "source": "", "block": str(rule["kind"]), "evidence": "none"}
     try:
         cases = _scenario_cases({**_KIND_DEFAULTS, **rule})
     except CannotJudgeError as reason:
@@ -157,27 +205,51 @@ def _judge(
         measured = measure(record, keys)
     except CannotJudgeError as reason:
         return _not_evaluated(*names, about, str(reason), notes)
-    worst = max(measured.readings, key=lambda reading: reading.value)
+    return _finding(measured, names, about, notes)
+
+
+def _finding(
+    measured: Measured,
+    names: tuple[str, str],
+    about: Mapping[str, Any],
+    notes: list[str],
+    verdict: Verdict | None = None,
+) -> Finding:
+    worst, limit = measured.worst(), measured.limit
+    short = worst.value - limit if measured.at_least else limit - worst.value
     return Finding(
         profile=names[0],
         rule=names[1],
-        verdict=_verdict(measured),
+        verdict=verdict or _verdict(measured),
         value=worst.value,
-        limit=measured.limit,
+        limit=limit,
         unit=measured.unit,
-        margin=(measured.limit - worst.value) / measured.limit,
+        margin=short / limit if limit else None,
         time_s=worst.time_s,
         duration_s=worst.duration_s,
         window_s=worst.window_s,
         method=measured.method,
         note=_join([*_reading_notes(measured, worst), *measured.notes, *notes]),
+        quantity=measured.quantity,
+        at_least=measured.at_least,
+        readings=[_reading(measured, reading) for reading in measured.readings],
+        details=measured.details,
         **about,
     )
 
 
+def _reading(measured: Measured, reading: Reading) -> dict[str, Any]:
+    return {
+        "label": reading.label,
+        "value": reading.value,
+        "verdict": "pass" if measured.met(reading) else "fail",
+        "time_s": reading.time_s,
+    }
+
+
 def _verdict(measured: Measured) -> Verdict:
     """Pass or fail when all readings agree, else marginal."""
-    met = {within(reading.value, measured.limit) for reading in measured.readings}
+    met = {measured.met(reading) for reading in measured.readings}
     if len(met) > 1:
         return "marginal"
     return "pass" if met.pop() else "fail"
@@ -189,7 +261,7 @@ def _reading_notes(measured: Measured, worst: Reading) -> list[str]:
     if len(measured.readings) > 1:
         texts = []
         for reading in measured.readings:
-            met = "pass" if within(reading.value, measured.limit) else "fail"
+            met = "pass" if measured.met(reading) else "fail"
             texts.append(f"{reading.label}: {reading.value:.6g}{unit} ({met})")
         notes.append("readings: " + ", ".join(texts))
     if worst.total_s and worst.duration_s and worst.total_s > worst.duration_s:
