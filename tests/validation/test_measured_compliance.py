@@ -1,8 +1,8 @@
 """Measured records against the rules, from the files as they are to the verdicts.
 
-The records are not part of this repository: WATTKEEL_DATA names the folder that contains `starter/` (origins in
-`docs/validation.md` or the MANIFEST of the pack). Expected numbers are computed here by plain numpy from the same
-columns, so that a slip of the reader, the scale or the windows shows.
+The records are not part of this repository: WATTKEEL_DATA names the folder that contains `starter/`. Expected
+numbers are computed here by plain numpy from the same columns, so that a slip of the reader, the scale or the
+windows shows.
 """
 
 from __future__ import annotations
@@ -69,7 +69,9 @@ def test_gpt3_at_two_seconds_shows_ramps_and_no_band(measured, site_mw: float) -
         ("ercot_power_variation_2026", "power_variation unfiltered peak_to_peak 5 s"): (
             np.ptp(windows(power_mw, 3), axis=1).max(), 10.0,
         ),
-        ("ieso_trlcl_v3", "ramp both max_change_in_window 15 s"): (np.ptp(windows(power_mw, 8), axis=1).max(), 5.0),
+        ("ieso_trlcl_v3", "ramp both max_change_in_window 15 s"): (
+            np.ptp(windows(power_mw, 8), axis=1).max(), 5.0,
+        ),
         ("ieso_trlcl_v3", "ramp both per_minute 60 s"): (np.abs(power_mw[30:] - power_mw[:-30]).max(), 20.0),
         ("caiso_large_load_straw_2026", "ramp both average_over_window 600 s"): (
             np.abs(power_mw[300:] - power_mw[:-300]).max() / 10.0, 20.0,
@@ -101,7 +103,9 @@ def test_the_iberian_blackout_has_gaps_and_no_power(measured) -> None:
     assert record.phase_voltage_pu is not None
     assert record.phase_voltage_pu.shape == (3, record.samples)
     findings = evaluate_record(record, ["ieso_trlcl_v3", "southern_company"])
-    assert not any(f.verdict in ("pass", "fail") and f.block in ("ramp", "power_variation") for f in findings)
+    of_power = [f for f in findings if f.block in ("ramp", "power_variation")]
+    assert of_power
+    assert {f.verdict for f in of_power} == {"not_evaluated"}
 
 
 def test_a_power_swing_at_110_kv_is_read_with_its_currents(measured) -> None:
