@@ -25,7 +25,6 @@ FACTS = "facts"
 
 #: Further addresses in the head: ``url_board``, ``url_read``, ...
 _ADDRESS = re.compile(r"url_[a-z0-9_]+")
-_TEXT_LENGTH = 80
 
 
 def is_block(value: object) -> bool:
@@ -74,7 +73,7 @@ def faults_of(file: str, data: Mapping[str, Any]) -> list[Fault]:
             for index, keys in enumerate(rows):
                 faults += _row_faults(f"{place}[{index}]", name, keys)
         elif is_block(value):
-            remedy = f"{near(name, BLOCKS)}; what is no rule stands under [{FACTS}.{name[:_TEXT_LENGTH]}]"
+            remedy = f"{near(name, BLOCKS)} (what is no rule stands under [{FACTS}.NAME])"
             faults.append(Fault(place, None, "is no block of rules", remedy))
         elif name not in HEAD and name not in HEAD_OPTIONAL and not _ADDRESS.fullmatch(name):
             remedy = near(name, [*HEAD, *HEAD_OPTIONAL, "url_..."])
@@ -126,7 +125,7 @@ def _row_faults(place: str, block: str, keys: Mapping[str, Any]) -> list[Fault]:
     for name in BLOCKS[block].required:
         if name not in keys:
             faults.append(Fault(f"{place}.{name}", None, "is missing", f"must be {known[name].kind.wanted}"))
-    if not faults:
+    if not faults:  # a misspelt limit is one fault, not a missing limit as well
         faults += [Fault(place, None, wrong) for wrong in BLOCKS[block].contradictions(keys)]
     return faults
 
