@@ -30,7 +30,8 @@ VALIDATOR = jsonschema.Draft202012Validator(json_schema())
 #: Values that some kind accepts and others do not.
 VALUES: list[Any] = [
     0, 1, -1, 0.5, 0.0, -0.5, 60.0, 1e9, math.nan, math.inf, -math.inf, 10**400, True, False, "", " ", "text",
-    "up", "secondary_quote", [], [1.0, 2.0], [2.0, 1.0], [0.5], ["text"], ["text", 1], [math.nan], {}, {"a": 1.0},
+    "up", "secondary_quote", [], [1.0, 2.0], [2.0, 1.0], [0.5], ["text"], ["text", 1], [math.nan], {},
+    {"a": 1.0},
     datetime.date(2026, 1, 2), datetime.datetime(2026, 1, 2, 3, 4), datetime.time(1, 2),
 ]  # fmt: skip
 
