@@ -215,7 +215,8 @@ def _finding(
     notes: list[str],
     verdict: Verdict | None = None,
 ) -> Finding:
-    worst, limit = measured.worst(), measured.limit
+    worst = measured.worst()
+    limit = measured.limit_of(worst)
     short = worst.value - limit if measured.at_least else limit - worst.value
     return Finding(
         profile=names[0],
@@ -224,7 +225,7 @@ def _finding(
         value=worst.value,
         limit=limit,
         unit=measured.unit,
-        margin=short / limit if limit else None,
+        margin=short / abs(limit) if limit else None,
         time_s=worst.time_s,
         duration_s=worst.duration_s,
         window_s=worst.window_s,
@@ -239,20 +240,21 @@ def _finding(
 
 
 def _reading(measured: Measured, reading: Reading) -> dict[str, Any]:
-    return {
+    entry = {
         "label": reading.label,
         "value": reading.value,
-        "verdict": "pass" if measured.met(reading) else "fail",
+        "verdict": measured.verdict_of(reading),
         "time_s": reading.time_s,
     }
+    if reading.limit is not None:
+        entry["limit"] = reading.limit
+    return entry
 
 
 def _verdict(measured: Measured) -> Verdict:
-    """Pass or fail when all readings agree, else marginal."""
-    met = {measured.met(reading) for reading in measured.readings}
-    if len(met) > 1:
-        return "marginal"
-    return "pass" if met.pop() else "fail"
+    """That of the readings when all agree, else marginal."""
+    verdicts = {measured.verdict_of(reading) for reading in measured.readings}
+    return "marginal" if len(verdicts) > 1 else verdicts.pop()
 
 
 def _reading_notes(measured: Measured, worst: Reading) -> list[str]:
@@ -261,8 +263,9 @@ def _reading_notes(measured: Measured, worst: Reading) -> list[str]:
     if len(measured.readings) > 1:
         texts = []
         for reading in measured.readings:
-            met = "pass" if measured.met(reading) else "fail"
-            texts.append(f"{reading.label}: {reading.value:.6g}{unit} ({met})")
+            own = "" if reading.limit is None else f" of {reading.limit:.6g}"
+            verdict = measured.verdict_of(reading)
+            texts.append(f"{reading.label}: {reading.value:.6g}{own}{unit} ({verdict})")
         notes.append("readings: " + ", ".join(texts))
     if worst.total_s and worst.duration_s and worst.total_s > worst.duration_s:
         notes.append(f"above the limit for {worst.total_s:.6g} s in all")
