@@ -27,6 +27,8 @@ __all__ = ["Ask", "View", "band_name", "judge_bands", "merged", "unjudged"]
 
 SWEEP = "sweep depth and duration with `wattkeel capability` to see whether the load would ride through"
 RANK: dict[str, int] = {"pass": 0, "marginal": 1, "fail": 2}
+#: Shortest record that shows load staying where nothing happens, s; shorter where a table's times are.
+LEAST_S = 1.0
 #: Modes of operation in which the site may cease, or must.
 CEASING = ("permissive", "momentary_cessation")
 #: Excursions and losses listed in a finding.
@@ -424,10 +426,8 @@ def _continuous(record: Record, ask: Ask, views: Sequence[View], index: int) -> 
     resolution_s = min(view.table.resolution_s() for view in views)
     if math.isfinite(resolution_s):
         need_time(record, resolution_s)
-        if views[0].below.judged * record.tick_s < resolution_s:
-            raise CannotJudgeError(
-                f"record of {record.length()} is shorter than the shortest time of its table, {resolution_s:g} s"
-            )
+    if views[0].below.judged * record.tick_s < min(resolution_s, LEAST_S):
+        raise CannotJudgeError(f"record of {record.length()} is too short to show that load stays")
     if ask.drops:
         raise CannotJudgeError(ask.drops)
     readings: list[tuple[tuple[str, ...], Reading]] = []
