@@ -236,7 +236,7 @@ def _judge(
     try:
         if isinstance(record, CannotJudgeError):
             raise record
-        measured = measure(record, keys)
+        measured = measure(record.of_rule(keys), keys)
     except CannotJudgeError as reason:
         return _not_evaluated(*names, about, str(reason), notes)
     return _finding(measured, names, about, notes)
@@ -341,7 +341,10 @@ def _words(names: list[str]) -> str:
 def _not_evaluated(
     profile: str, rule: str, about: Mapping[str, Any], reason: str, notes: list[str]
 ) -> Finding:
-    return Finding(profile=profile, rule=rule, verdict="not_evaluated", note=_join([reason, *notes]), **about)
+    note = _join([reason, *notes])
+    return Finding(
+        profile=profile, rule=rule, verdict="not_evaluated", note=note, details={"reason": reason}, **about
+    )
 
 
 def _join(notes: list[str]) -> str:
