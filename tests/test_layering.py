@@ -18,7 +18,7 @@ LONGEST_FILE_LINES = 600
 LONGEST_FUNCTION_LINES = 60
 
 # Rooms around the core. They take a Scenario or a Result and give a value; none knows another.
-# `power_quality` is no room: like `measures` it is an instrument that rooms read (flicker and rapid changes of the rules).
+# `power_quality` is no room: like `measures` it is an instrument that rooms read (flicker, rapid changes).
 ROOMS = {
     "compliance",
     "economics",

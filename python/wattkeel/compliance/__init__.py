@@ -18,8 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from wattkeel.compliance.demand import Demand, demand
 from wattkeel.compliance.finding import Finding, Verdict
-from wattkeel.compliance.own_rules import load_rules
 from wattkeel.compliance.load_model import load_model_of
+from wattkeel.compliance.own_rules import load_rules
 from wattkeel.compliance.profile import Profile, load_profile, profile_names
 from wattkeel.compliance.record import CannotJudgeError, Record
 from wattkeel.compliance.records import MeasuredRecord, load_record
@@ -149,7 +149,7 @@ def _record_of_run(result: RunResult, settle_s: float) -> Record | CannotJudgeEr
         events=result.events,
         simulated=True,
         reactive_power_var=_signal(result, REACTIVE),
-        load_model=load_model_of(model),
+        load_model=load_model_of(result.scenario.model),
     )
 
 

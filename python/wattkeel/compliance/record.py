@@ -15,7 +15,16 @@ from wattkeel import measures
 if TYPE_CHECKING:
     from wattkeel.compliance.finding import Verdict
 
-__all__ = ["MW", "CannotJudgeError", "LoadModel", "Measured", "Reading", "Record", "first_judged", "within"]
+__all__ = [
+    "MW",
+    "CannotJudgeError",
+    "LoadModel",
+    "Measured",
+    "Reading",
+    "Record",
+    "first_judged",
+    "within",
+]
 
 Array = NDArray[np.float64]
 
@@ -170,12 +179,12 @@ class Record:
         Whether the record is that of a run.
     clock_s : float
         Time of day of the first sample, s, for intervals that are aligned to the clock.
-    remarks : tuple of str
-        What every finding on this record must say (that only a stretch of it was judged).
     reactive_power_var : ndarray, shape (n,), or None
         Reactive power at the POI, var, import (lagging) positive.
     load_model : LoadModel or None
         Of a run: how its load may leave the grid. None where that is not known.
+    remarks : tuple of str
+        What every finding on this record must say (that only a stretch of it was judged).
     """
 
     power_w: Array
@@ -190,9 +199,9 @@ class Record:
     events: Sequence[Any] = ()
     simulated: bool = False
     clock_s: float = 0.0
-    remarks: tuple[str, ...] = ()
     reactive_power_var: Array | None = None
     load_model: LoadModel | None = None
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self._spectra: dict[int, measures.Spectrum] = {}
