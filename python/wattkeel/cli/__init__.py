@@ -39,6 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
         info,
         init,
         presets,
+        qualify,
         report,
         resonance,
         run,
@@ -53,7 +54,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"wattkeel {__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
-    for verb in (init, import_record, check, run, report, export, flicker, resonance, presets, schema, info):
+    for verb in (
+        init, import_record, check, run, qualify, report, export, flicker, resonance, presets, schema, info,
+    ):  # fmt: skip
         verb.add_parser(verbs)
     return parser
 
