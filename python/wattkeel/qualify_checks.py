@@ -62,6 +62,3 @@ def _ride_through(settings: models.QualifyRideThrough) -> Iterator[Finding]:
             place = f"qualify.ride_through.trip[{index}]"
             remedy = "give the voltage beyond which it trips"
             yield [place], None, "needs one of below_pu and above_pu", remedy
-    if settings.category and not settings.profile:
-        place = "qualify.ride_through.category"
-        yield [place], settings.category, "is a category of no profile", "give qualify.ride_through.profile"

@@ -5053,9 +5053,8 @@ class QualifyRideThrough(Parameters):
     Parameters
     ----------
     profile
-        Profile whose voltage ride-through bands give the points, by name or path. [1]
-    category
-        Category of the bands, where the profile has several; empty: rows without one, or else all. [1]
+        Profile whose voltage ride-through bands give the points, by name or path; a choice in brackets, as
+        in `ieee1547_2018[category=III]`. [1]
     point
         Points of your own. [1]
     trip
@@ -5070,13 +5069,9 @@ class QualifyRideThrough(Parameters):
 
     profile: Text = Field(
         default="",
-        description="Profile whose voltage ride-through bands give the points, by name or path.",
-        json_schema_extra={"unit": "1", "type": "str"},
-    )
-    category: Text = Field(
-        default="",
         description=(
-            "Category of the bands, where the profile has several; empty: rows without one, or else all."
+            "Profile whose voltage ride-through bands give the points, by name or path; a choice in "
+            "brackets, as in `ieee1547_2018[category=III]`."
         ),
         json_schema_extra={"unit": "1", "type": "str"},
     )

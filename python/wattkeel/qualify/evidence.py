@@ -280,7 +280,7 @@ def as_dict(found: Qualification) -> dict[str, Any]:
             "title": found.source.title,
             "date": found.source.date,
             "status": found.source.status,
-            "does_not_imply": found.source.head.get("boundary", {}).get("does_not_imply", ""),
+            "does_not_imply": found.source.facts.get("boundary", {}).get("does_not_imply", ""),
         },
         "unit": found.unit,
         "tests": [

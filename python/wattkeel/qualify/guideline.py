@@ -70,14 +70,14 @@ class GuidelineTest:
 
 @dataclass(frozen=True, slots=True)
 class Guideline:
-    """The guideline: head of its profile, and its tests by number."""
+    """The guideline: its tests by number, and the facts around them ("boundary", "prd_response", ...)."""
 
     title: str
     document: str
     url: str
     date: str
     status: str
-    head: Mapping[str, Any]
+    facts: Mapping[str, Any]
     tests: Mapping[int, GuidelineTest]
 
 
@@ -102,6 +102,6 @@ def guideline() -> Guideline:
         str(data["url"]),
         data["date"].isoformat(),
         str(data["status"]),
-        {key: value for key, value in data.items() if key != "test"},
+        data.get("facts", {}),
         tests,
     )

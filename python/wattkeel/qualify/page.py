@@ -77,7 +77,7 @@ def page(found: Qualification, rows: Sequence[dict[str, Any]]) -> str:
 
 def _head(found: Qualification) -> str:
     source = found.source
-    boundary = source.head.get("boundary", {})
+    boundary = source.facts.get("boundary", {})
     excluded = ", ".join(boundary.get("excluded_v1_0", []))
     return (
         f"<p>{text(source.title)}, {text(source.document)}, {text(source.date)} ({text(source.status)}). "

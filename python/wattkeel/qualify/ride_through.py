@@ -8,7 +8,6 @@ terminal voltage of the run. The current that it delivers meanwhile is that of t
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wattkeel._generated import models
+from wattkeel.errors import Fault, ScenarioError
 from wattkeel.qualify.bench import LEAST_W, Bench, Log, Order, Segment, run
 from wattkeel.qualify.context import Context
 from wattkeel.qualify.outcome import Chart, Criteria, Reading, TestOutcome, series_of, verdict_of
@@ -32,6 +32,8 @@ LEAD_S, TAIL_S = 3.0, 3.0
 LONGEST_S = 600.0
 """Bands that last longer are continuous operation, not a dip."""
 NOMINAL = (0.9, 1.1)
+CEASES = "momentary_cessation"
+"""Mode of a band in which a unit may stop: nothing to ride through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,40 +46,33 @@ class Point:
 
 
 def points_of(settings: models.QualifyRideThrough, context: Context) -> list[Point]:
-    """Points of the user, then those at the edges of a profile's bands."""
+    """Points of the user, then those at the edges of a profile's bands.
+
+    Raises
+    ------
+    ScenarioError
+        The profile cannot be read, or offers a choice that was not made.
+    """
     found = [Point(point.voltage_pu, point.duration_s, "user") for point in settings.point]
     if not settings.profile:
         return found
-    for row in _rows(settings.profile, context):
-        category = str(row.get("category", ""))
-        if category != settings.category and (settings.category or category):
-            continue
-        if str(row.get("mode", "")) in ("momentary_cessation", "may_trip") or not row.get("seen", True):
-            continue
-        point = _point(row, f"{settings.profile} {category}".strip())
-        if point is not None:
-            found.append(point)
-    return found
-
-
-def _rows(profile: str, context: Context) -> list[Mapping[str, Any]]:
-    """Rows of a profile's voltage bands; its faults are those of `load_profile`."""
     from wattkeel.compliance import load_profile
-    from wattkeel.compliance.profile import FOLDER
 
-    loaded = load_profile(profile, context.scenario.base_dir)
-    rows = [row.keys for row in loaded.rows_of(BLOCK)]
-    if rows:
-        return rows
-    path = FOLDER / f"{profile}.toml"
-    if not path.is_file():
-        path = context.scenario.base_dir / profile
-    table: list[Mapping[str, Any]] = tomllib.loads(path.read_text(encoding="utf-8")).get(BLOCK, [])
-    return table
+    loaded = load_profile(settings.profile, context.scenario.base_dir)
+    variants = loaded.variants_of(BLOCK)
+    if len(variants) > 1:
+        named = "; ".join(",".join(f"{k}={v}" for k, v in one.chosen.items()) for one in variants)
+        remedy = f"choose one, as in {settings.profile}[{named.partition(';')[0]}]: there is {named}"
+        place = "qualify.ride_through.profile"
+        raise ScenarioError([Fault(place, settings.profile, "has several sets of bands", remedy)])
+    points = [_point(row.keys, settings.profile) for one in variants for row in one.rows]
+    return found + [point for point in points if point is not None]
 
 
 def _point(row: Mapping[str, Any], origin: str) -> Point | None:
     """The hardest point of a band: its outer edge, for as long as the band is required there."""
+    if row.get("mode") == CEASES:
+        return None
     low, high = float(row.get("v_min_pu", 0.0)), float(row.get("v_max_pu", math.inf))
     outer = low if high <= 1.0 else high
     if outer >= 1.0 and not math.isfinite(outer):

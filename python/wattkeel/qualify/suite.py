@@ -177,13 +177,17 @@ def _context(scenario: Scenario, source: Guideline, numbers: list[int], map_poin
             points_of(settings.ride_through, Context(Subject(scenario, name, unit), settings, source))
         except ScenarioError as error:
             faults += [
-                Fault("qualify.ride_through.profile", fault.value, fault.message, fault.remedy)
-                for fault in error.faults
+                Fault(_place(fault.place), fault.value, fault.message, fault.remedy) for fault in error.faults
             ]
     if faults:
         raise ScenarioError(faults)
     name, unit = next(iter(storage.items()))
     return Context(Subject(scenario, name, unit), settings, source)
+
+
+def _place(place: str) -> str:
+    """Name a fault of a profile by the parameter that named the profile."""
+    return place if place.startswith("qualify.") else "qualify.ride_through.profile"
 
 
 def _told(context: Context, what: str, progress: Progress | None) -> Context:
