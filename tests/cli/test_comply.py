@@ -193,16 +193,18 @@ def test_json_holds_the_record_and_every_field_of_a_finding(folder, capsys):
 def test_findings_and_page_are_written(folder, capsys, monkeypatch):
     asked = {}
 
-    def page(findings, path, *, source, record, result):
-        asked.update(source=source, record=record, result=result, count=len(findings))
+    def page(record, findings, path, *, title, notes):
+        asked.update(title=title, record=record, notes=notes, count=len(findings))
         path.write_text("<html>")
 
     monkeypatch.setattr(report, "compliance_page", page, raising=False)
     found = told(capsys, write_record(), "--profile", "ieso_trlcl_v3", "--out", "out/deep")
     assert found["findings"] == json.loads(Path("out/deep/findings.json").read_text())
     assert Path(found["report"]).read_text() == "<html>"
-    assert (asked["source"], asked["result"], asked["count"]) == ("poi.csv", None, len(found["findings"]))
-    assert asked["record"].samples == 2400
+    assert (asked["title"], asked["count"]) == ("poi.csv", len(found["findings"]))
+    assert asked["record"].ticks == 2400
+    assert list(asked["record"].signals) == ["poi.power_w"]
+    assert any("60 Hz is taken" in note for note in asked["notes"])
 
 
 def test_a_run_directory_is_not_written_over(run, capsys):
@@ -241,7 +243,7 @@ def test_rules_of_ones_own_alone(folder, capsys):
     found = told(capsys, write_record(), "--rules", "rules.toml")
     assert [(one["rule"], one["verdict"]) for one in found["findings"]] == [("step", "fail")]
     assert found["findings"][0]["value"] == pytest.approx(6.0)
-    Path("settled.toml").write_text("[compliance]\nsettle = \"100 s\"\n" + RULES)
+    Path("settled.toml").write_text('[compliance]\nsettle = "100 s"\n' + RULES)
     assert told(capsys, "poi.csv", "--rules", "settled.toml")["record"]["settle_s"] == 100.0
     for text, words in (
         (RULES.replace('"1 MW"', '"1 MWh"'), "rules.toml: compliance.rule[0].limit"),

@@ -34,6 +34,7 @@ _OF_FILES: dict[str, Any] = {
     "power_column": None,
     "voltage_column": None,
     "frequency_column": "",
+    "reactive_column": "",
     "power_unit": "",
     "voltage_unit": "",
     "connection": "auto",
@@ -92,6 +93,7 @@ def _add_file_options(parser: argparse.ArgumentParser) -> None:
         help='column of voltage, repeated for the phases in their order; "none" to leave it out',
     )
     group.add_argument("--frequency-column", metavar="NAME", default="", help='"none" to leave it out')
+    group.add_argument("--reactive-column", metavar="NAME", default="", help="column of reactive power")
     group.add_argument(
         "--power-unit", metavar="UNIT", default="", help="W, kW, MW, where the file states none"
     )
@@ -160,6 +162,28 @@ def act(arguments: argparse.Namespace) -> int:
     else:
         print("\n".join(_lines(judged, out_dir, page)))
     return int(falls_short(judged.verdict, judged.findings, arguments.fail_on))
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A record in the form in which runs give their signals, for the page; power only where there is any."""
+
+    tick_s: float
+    ticks: int
+    signals: dict[str, Any]
+    envelopes: tuple[Any, ...] = ()
+    windows: tuple[Any, ...] = ()
+
+    @classmethod
+    def of(cls, record: MeasuredRecord) -> _Seen:
+        """Signals of a record."""
+        signals = {
+            "poi.power_w": record.power_w if record.has_power else None,
+            "poi.voltage_pu": record.voltage_pu,
+            "poi.frequency_hz": record.frequency_hz,
+        }
+        held = {name: values for name, values in signals.items() if values is not None}
+        return cls(record.tick_s, record.samples, held)
 
 
 # ---------------------------------------------------------------------------------------------- input
@@ -380,7 +404,8 @@ def _write(judged: _Judged, folder: Path) -> Path | None:
     page: Any = getattr(report, "compliance_page", None)
     if page is None:
         return None
-    page(judged.findings, folder / PAGE, source=judged.source, record=judged.record, result=judged.result)
+    seen: Any = judged.result if judged.record is None else _Seen.of(judged.record)
+    page(seen, judged.findings, folder / PAGE, title=judged.source, notes=judged.notes)
     return folder / PAGE
 
 

@@ -145,7 +145,10 @@ def _detail(finding: Finding, day: datetime.date) -> Iterator[str]:
     yield from _item("computed", finding.method)
     if len(finding.readings) > 1:
         yield "    readings:"
-        yield from table([_reading(finding, one) for one in finding.readings], right=(1,), indent="      ")
+        rows = [_reading(finding, one) for one in finding.readings]
+        if not any(row[2] for row in rows):  # no reading has a limit of its own
+            rows = [row[:2] + row[3:] for row in rows]
+        yield from table(rows, right=(1,), indent="      ")
     if finding.profile != SCENARIO:
         evidence = EVIDENCE.get(finding.evidence, "")
         parts = [_standing(finding, day), evidence, finding.source if finding.source != "none" else ""]
@@ -158,10 +161,11 @@ def _detail(finding: Finding, day: datetime.date) -> Iterator[str]:
 
 
 def _reading(finding: Finding, reading: dict[str, object]) -> tuple[str, ...]:
-    value, time_s = reading["value"], reading["time_s"]
-    shown = number(value, finding.unit, 6) if isinstance(value, float) else ""
-    when = f"at {time_s:.7g} s" if isinstance(time_s, float) else ""
-    return str(reading["label"]), shown, verdict_text(str(reading["verdict"])), when
+    value, own, time_s = reading["value"], reading.get("limit"), reading.get("time_s")
+    shown = number(value, finding.unit, 6) if isinstance(value, int | float) else ""
+    bound = f"of {number(own, finding.unit, 6)}" if isinstance(own, int | float) else ""
+    when = f"at {time_s:.7g} s" if isinstance(time_s, int | float) else ""
+    return str(reading["label"]), shown, bound, verdict_text(str(reading["verdict"])), when
 
 
 def _item(name: str, text: str) -> list[str]:
