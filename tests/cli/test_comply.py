@@ -225,7 +225,9 @@ def test_suggestions_mend_findings(folder, capsys, monkeypatch):
         mended = dataclasses.replace(failed, remedy="a battery of 1 MWh")
         return [types.SimpleNamespace(
             profile=failed.profile, rule=failed.rule, action="add a battery of 1 MWh", verified=False,
-            value_after=None, verdict_after=None, method="closed form", overrides={}, finding=mended,
+            value_after=None, verdict_after=None, method="closed form",
+            overrides={"storage.s.energy_j": 3.6e9}, toml="",
+            finding=mended,
         )]  # fmt: skip
 
     room.suggest_for_series = suggest_for_series
@@ -234,7 +236,7 @@ def test_suggestions_mend_findings(folder, capsys, monkeypatch):
     main(["comply", write_record(), "--profile", "ieso_trlcl_v3", "--suggest"])
     out = capsys.readouterr().out
     assert "    remedy: a battery of 1 MWh" in out
-    assert "add a battery of 1 MWh\n    not run; closed form" in out
+    assert "add a battery of 1 MWh\n    checked: not run; closed form\n    --set storage.s.energy_j=" in out
     assert asked["record"].samples == 2400
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wattkeel.cli.common import Verbs, add_json, print_json, table, verdict_text
-from wattkeel.cli.findings import FAIL_ON, FAIL_ON_HELP, falls_short, findings_lines
+from wattkeel.cli.findings import FAIL_ON, FAIL_ON_HELP, falls_short, findings_lines, item, number
 
 if TYPE_CHECKING:
     from wattkeel.compliance import Finding, MeasuredRecord, Profile
@@ -457,11 +457,15 @@ def _about(record: MeasuredRecord) -> Iterator[str]:
 
 
 def _suggestion_lines(suggestions: Sequence[Any]) -> Iterator[str]:
+    """What to do for each rule, whether that was run, and how to write it."""
     for one in suggestions:
-        yield f"  {one.profile}, {one.rule}: {one.action}"
-        after = "" if one.value_after is None else f", {one.value_after:.4g} {one.finding.unit}".rstrip()
+        yield from item(f"{one.profile}, {one.rule}", one.action or "nothing was found", indent="  ")
+        after = "" if one.value_after is None else f", {number(one.value_after, one.finding.unit)}"
         checked = f"run again: {verdict_text(one.verdict_after)}{after}" if one.verified else "not run"
-        yield f"    {checked}; {one.method}"
+        yield from item("checked", f"{checked}; {one.method}")
+        for place, value in one.overrides.items():
+            yield f"    --set {place}={value}"
+        yield from (f"    {line}" for line in one.toml.splitlines())
 
 
 def _list(as_json: bool) -> int:

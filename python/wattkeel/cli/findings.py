@@ -141,8 +141,8 @@ def _detail(finding: Finding, day: datetime.date) -> Iterator[str]:
     value, limit = _pair(finding)
     bound = "at least " if finding.at_least else "limit "
     window = f", over the {finding.window_s:.6g} s before" if finding.window_s else ""
-    yield from _item("worst", f"{value} ({bound}{limit}) {_when(finding)}{window}".rstrip())
-    yield from _item("computed", finding.method)
+    yield from item("worst", f"{value} ({bound}{limit}) {_when(finding)}{window}".rstrip())
+    yield from item("computed", finding.method)
     if len(finding.readings) > 1:
         yield "    readings:"
         rows = [_reading(finding, one) for one in finding.readings]
@@ -152,12 +152,12 @@ def _detail(finding: Finding, day: datetime.date) -> Iterator[str]:
     if finding.profile != SCENARIO:
         evidence = EVIDENCE.get(finding.evidence, "")
         parts = [_standing(finding, day), evidence, finding.source if finding.source != "none" else ""]
-        yield from _item("rule", ", ".join(part for part in parts if part))
+        yield from item("rule", ", ".join(part for part in parts if part))
     note = re.sub(
         r"readings: [^;]*(; |$)|(?<=; )evidence: [^;]*(; |$)|^evidence: [^;]*(; |$)", "", finding.note
     )
-    yield from _item("notes", note.rstrip("; "))
-    yield from _item("remedy", finding.remedy)
+    yield from item("notes", note.rstrip("; "))
+    yield from item("remedy", finding.remedy)
 
 
 def _reading(finding: Finding, reading: dict[str, object]) -> tuple[str, ...]:
@@ -168,11 +168,12 @@ def _reading(finding: Finding, reading: dict[str, object]) -> tuple[str, ...]:
     return str(reading["label"]), shown, bound, verdict_text(str(reading["verdict"])), when
 
 
-def _item(name: str, text: str) -> list[str]:
+def item(name: str, text: str, indent: str = "    ") -> list[str]:
+    """Return a named text as lines, folded; none where the text is empty."""
     if not text:
         return []
     return textwrap.wrap(
-        f"{name}: {text}", WIDTH, initial_indent="    ", subsequent_indent="      ",
+        f"{name}: {text}", WIDTH, initial_indent=indent, subsequent_indent=indent + "  ",
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
 
