@@ -454,5 +454,5 @@ def _list(as_json: bool) -> int:
 
 def _covers(profile: Profile) -> list[str]:
     """Kinds of rules that a profile holds, in the order of the file."""
-    blocks = dict.fromkeys([row.block for row in profile.rows] + list(profile.later))
+    blocks = dict.fromkeys(row.block for row in profile.rows)
     return [block.replace("_", " ") for block in blocks]
