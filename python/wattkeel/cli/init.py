@@ -19,6 +19,7 @@ TEMPLATES = (
     "weak-grid",
     "outage",
     "grid-playback",
+    "bess-qualification",
 )
 
 

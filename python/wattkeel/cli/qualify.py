@@ -50,7 +50,7 @@ def add_parser(verbs: Verbs) -> None:
 
 def act(arguments: argparse.Namespace) -> int:
     """Run, write the package, print the outcome."""
-    from wattkeel.qualify.evidence import PAGE, Package, as_dict
+    from wattkeel.qualify.evidence import PAGE, Package, as_dict, check_folder
     from wattkeel.qualify.suite import qualify
     from wattkeel.scenario import load
 
@@ -59,6 +59,7 @@ def act(arguments: argparse.Namespace) -> int:
     for warning in scenario.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     folder = Path(arguments.out or Path("runs") / f"{Path(arguments.file).stem}-qualification")
+    check_folder(folder)  # before the hours, not after them
     package: list[Package] = []
 
     def take(outcome: TestOutcome) -> None:

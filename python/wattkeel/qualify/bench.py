@@ -27,6 +27,7 @@ __all__ = ["Bench", "Log", "Order", "Segment", "Subject", "dark", "loads", "run"
 
 Floats = NDArray[np.float64]
 Tables = dict[str, Any]
+Pilot = Callable[[Engine], float]
 Progress = Callable[[float], None]
 """Told the share of a run that is done."""
 
@@ -334,8 +335,7 @@ def run(
     orders: Sequence[Order] = (),
     *,
     before: Callable[[Engine], None] | None = None,
-    pilot: Callable[[Engine], None] | None = None,
-    pilot_s: float = 1.0,
+    pilot: Pilot | None = None,
     envelope: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Log:
@@ -350,9 +350,8 @@ def run(
     before : callable, optional
         Sets the engine before its first tick.
     pilot : callable, optional
-        A controller in Python: called every `pilot_s` with the engine.
-    pilot_s : float
-        Its period, s.
+        A controller in Python: given the engine it commands, and returns after how many seconds it wants to
+        look again.
     envelope : sequence of str
         Signals whose envelopes are kept.
     progress : callable, optional
@@ -371,7 +370,7 @@ def run(
     rows: list[Floats] = []
     buckets: list[Floats] = []
     kept = [engine.signal_names.index(name) for name in envelope]
-    for ticks in _strides(engine, orders, pilot, pilot_s):
+    for ticks in _strides(engine, orders, pilot):
         chunk = engine.advance(ticks)
         rows.append(chunk.full.copy())
         if kept:
@@ -399,21 +398,20 @@ def run(
     )
 
 
-def _strides(
-    engine: Engine, orders: Sequence[Order], pilot: Callable[[Engine], None] | None, pilot_s: float
-) -> Iterator[int]:
+def _strides(engine: Engine, orders: Sequence[Order], pilot: Pilot | None) -> Iterator[int]:
     """Ticks to advance, in turn; commands are given in between, and act in the tick that follows."""
     waiting = sorted(orders, key=lambda order: order.time_s)
-    every = max(1, round(pilot_s / engine.tick_s))
+    look = 0
     while engine.tick < engine.ticks:
         while waiting and round(waiting[0].time_s / engine.tick_s) <= engine.tick:
             order = waiting.pop(0)
             engine.command(order.name, order.value)
-        if pilot is not None and engine.tick % every == 0:
-            pilot(engine)
         stop = engine.ticks
+        if pilot is not None:
+            if engine.tick >= look:
+                wait_s = min(pilot(engine), engine.ticks * engine.tick_s)
+                look = engine.tick + max(1, round(wait_s / engine.tick_s))
+            stop = min(stop, look)
         if waiting:
             stop = min(stop, round(waiting[0].time_s / engine.tick_s))
-        if pilot is not None:
-            stop = min(stop, engine.tick + every - engine.tick % every)
         yield min(engine.chunk_ticks, stop - engine.tick)

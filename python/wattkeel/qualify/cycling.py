@@ -21,6 +21,7 @@ from wattkeel.qualify.bench import Bench, Log, Subject, run
 from wattkeel.qualify.context import Context
 from wattkeel.qualify.outcome import Chart, Criteria, Reading, Series, TestOutcome, verdict_of
 from wattkeel.scenario import Scenario
+from wattkeel.summary import nominal_energy_j
 
 __all__ = ["cycling_test"]
 
@@ -29,7 +30,8 @@ Floats = NDArray[np.float64]
 DAY_S = 86400.0
 BUCKETS = 1440
 """Rows of the series: minutes of a day."""
-PILOT_S = 1.0
+LOOK_S = 1.0
+"""Shortest time between two looks of the operator."""
 GUARD = 0.005
 """Distance from the ends of the window, in SoC, at which the operator turns round."""
 SHORTER = (1, 2, 5, 10)
@@ -51,25 +53,33 @@ class _Operator:
     low: float = 0.0
     high: float = 0.0
     deepest: float = 0.0
+    column: int = -1
 
-    def __call__(self, engine: Engine) -> None:
-        """Look at the SoC and command."""
-        soc = float(engine.state[self.subject.signal("soc")]) if engine.tick else self.subject.soc_initial
+    def __call__(self, engine: Engine) -> float:
+        """Look at the SoC and command; returns when to look again, s."""
         if self.leg < 0:
-            if self.starts_s and engine.time_s >= self.starts_s[0]:
-                self.starts_s.pop(0)
-                self._begin(soc)
-                engine.command(self.subject.command, self.power_w)
-            return
-        reached = (soc <= self.low, soc >= self.high, soc <= self.home)[self.leg]
-        if not reached:
-            return
+            if not self.starts_s:
+                return math.inf
+            if engine.time_s < self.starts_s[0]:
+                return self.starts_s[0] - engine.time_s
+        if self.column < 0:
+            self.column = engine.signal_names.index(self.subject.signal("soc"))
+        soc = float(engine.plant.signal[self.column]) if engine.tick else self.subject.soc_initial
+        if self.leg < 0:
+            self.starts_s.pop(0)
+            self._begin(soc)
+            engine.command(self.subject.command, self.power_w)
+        gap = (soc - self.low, self.high - soc, soc - self.home)[self.leg]
+        if gap > 0.0:
+            # Half of the time that full power needs for it: never past the mark by more than a look.
+            return max(LOOK_S, 0.5 * gap * nominal_energy_j(self.subject.unit) / self.power_w)
         self.leg += 1
         if self.leg == 3:
             self.leg = -1
             engine.command(self.subject.command, math.nan)  # back to the control
         else:
             engine.command(self.subject.command, self.power_w if self.leg == 2 else -self.power_w)
+        return LOOK_S
 
     def _begin(self, soc: float) -> None:
         least, most = self.subject.window
@@ -88,7 +98,7 @@ def cycling_test(context: Context) -> TestOutcome:
     names += ["poi.power_w", "site.load_power_w"]
     operator = _operator(subject, settings)
     scenario, refused = _fitting(context, settings)
-    log = run(scenario, pilot=operator, pilot_s=PILOT_S, envelope=names, progress=context.within(0.0, 0.9))
+    log = run(scenario, pilot=operator, envelope=names, progress=context.within(0.0, 0.9))
     criteria = context.criteria(11)
     _judge_drift(criteria, context, log, settings, operator)
     notes = [_tick_note(context, settings, log), *refused, *_clock_notes(context, scenario)]
@@ -143,8 +153,11 @@ def _whole(time_s: float, tick_s: float) -> float:
     return math.ceil(time_s / tick_s - 1e-9) * tick_s
 
 
-def _scenario(context: Context, duration_s: float, tick_s: float) -> Scenario:
-    """The user's site at another tick; what has to be a whole number of ticks is rounded up to one."""
+def _scenario(context: Context, duration_s: float, tick_s: float, bucket_s: float = 0.0) -> Scenario:
+    """The user's site at another tick; what has to be a whole number of ticks is rounded up to one.
+
+    ``bucket_s`` is the period of the series, that of `_bucket_s` where it is 0.
+    """
     model = context.scenario.model
     more: dict[str, Any] = {
         "control": {
@@ -163,9 +176,14 @@ def _scenario(context: Context, duration_s: float, tick_s: float) -> Scenario:
         more["storage"][context.subject.name]["support"] = {
             "response_delay_s": _whole(support.response_delay_s, tick_s)
         }
-    bucket_s = max(tick_s, round(duration_s / BUCKETS / tick_s) * tick_s)
+    bucket_s = bucket_s or _bucket_s(duration_s, tick_s)
     bench = Bench(context.subject, "Test 11: SoC drift", duration_s, tick_s, envelope_s=bucket_s)
     return bench.site(more)
+
+
+def _bucket_s(duration_s: float, tick_s: float) -> float:
+    """Period of the series in whole ticks."""
+    return max(tick_s, round(duration_s / BUCKETS / tick_s) * tick_s)
 
 
 def _judge_drift(
@@ -217,13 +235,12 @@ def _tick_note(context: Context, settings: models.QualifyCycling, log: Log) -> s
     name = context.subject.signal("soc")
     least, most = context.subject.window
     ends = []
+    bucket_s = _bucket_s(stretch_s, log.tick_s)  # the same for both, so that like is compared with like
     for tick_s in (log.tick_s, log.tick_s / 10.0):
-        scenario = _scenario(context, stretch_s, tick_s)
+        scenario = _scenario(context, stretch_s, tick_s, bucket_s)
         operator = _operator(context.subject, settings)
         operator.starts_s = [stretch_s / 2.0] if settings.deep_cycles else []
-        found = run(
-            scenario, pilot=operator, pilot_s=PILOT_S, envelope=[name], progress=context.within(0.9, 1.0)
-        )
+        found = run(scenario, pilot=operator, envelope=[name], progress=context.within(0.9, 1.0))
         ends.append(found.envelopes[name][1])
     apart = float(np.abs(ends[0] - ends[1][: ends[0].size]).max()) / (most - least)
     verdict = "does not matter here" if apart <= SAME_SOC else "MATTERS: choose a shorter one"

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wattkeel._version import __version__
+from wattkeel.compliance.finding import Finding
 from wattkeel.errors import Fault, ScenarioError
 from wattkeel.jsonio import read_json, write_json, write_text
 from wattkeel.qualify.envelope import Envelope
@@ -23,7 +24,7 @@ from wattkeel.qualify.outcome import Series, TestOutcome
 from wattkeel.qualify.page import page
 from wattkeel.qualify.suite import Qualification
 
-__all__ = ["COLUMNS", "MANIFEST", "PAGE", "Package", "requirement_rows"]
+__all__ = ["COLUMNS", "MANIFEST", "PAGE", "Package", "check_folder", "requirement_rows"]
 
 Floats = NDArray[np.float64]
 
@@ -37,6 +38,7 @@ COLUMNS = (
     "item",
     "description",
     "partner_response",
+    "evidence_id",
     "evidence_file",
     "test",
     "verdict",
@@ -48,8 +50,16 @@ COLUMNS = (
     "evidence_of_criterion",
     "method",
     "note",
+    "current_behaviour",
+    "roadmap",
+    "workaround",
+    "risk",
+    "substitute_and_results",
 )
-"""Columns of the requirement table; the first four are those of the guideline's answer format."""
+"""Columns of the requirement table. The first four are those of the guideline's answer format; the last five
+are what it asks for of a non-compliance and of an exception, of which only the behaviour is known here."""
+PARTNER = 4
+"""Columns at the end that the partner fills in."""
 
 
 class Package:
@@ -71,7 +81,7 @@ class Package:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.files: dict[str, str] = {}
-        _check_folder(path)
+        check_folder(path)
         path.mkdir(parents=True, exist_ok=True)
         _clear(path)
         write_json(path / MANIFEST, {"program": PROGRAM, "version": __version__, "complete": False})
@@ -120,8 +130,14 @@ def _json(value: Any) -> str:
     return dumps(value) + "\n"
 
 
-def _check_folder(path: Path) -> None:
-    """Refuse a folder that holds something else than an earlier package."""
+def check_folder(path: Path) -> None:
+    """Refuse a folder that holds something else than an earlier package; nothing is written.
+
+    Raises
+    ------
+    ScenarioError
+        With what to choose instead.
+    """
     remedy = "choose an empty, a new or an earlier folder of `wattkeel qualify`"
     if path.exists() and not path.is_dir():
         raise ScenarioError([Fault("out", str(path), "is a file, not a folder", remedy)])
@@ -157,6 +173,7 @@ def requirement_rows(found: Qualification) -> list[dict[str, Any]]:
                 criterion.item,
                 criterion.description,
                 criterion.answer,
+                f"T{test.number:02d}-{criterion.item}",
                 files[0] if files else "",
                 test.number,
                 finding.verdict,
@@ -168,9 +185,33 @@ def requirement_rows(found: Qualification) -> list[dict[str, Any]]:
                 test.evidence,
                 finding.method,
                 finding.note,
+                _behaviour(finding) if finding.verdict in ("fail", "marginal") else "",
+                *[""] * PARTNER,
             )
             rows.append(dict(zip(COLUMNS, values, strict=True)))
+    rows.append(_unseen())
     return rows
+
+
+def _behaviour(finding: Finding) -> str:
+    """What the system does now, in place of what is asked for."""
+    value = "no value" if finding.value is None else f"{finding.value:.4g} {finding.unit}".rstrip()
+    asked = "at least" if finding.at_least else "at most"
+    return f"{value}; {asked} {finding.limit:.4g} {finding.unit} is asked for".rstrip()
+
+
+def _unseen() -> dict[str, Any]:
+    """A last row for all that the requirements document asks and nobody here has seen."""
+    row: dict[str, Any] = dict.fromkeys(COLUMNS, "")
+    row |= dict.fromkeys(("test", "value", "limit", "margin"))
+    return row | {
+        "requirement_id": "PRD",
+        "item": "other_rows",
+        "description": "all other rows of the BESS Requirements Document",
+        "partner_response": "not evaluated",
+        "verdict": "not_evaluated",
+        "note": "the rows were not seen: add them from the document",
+    }
 
 
 def _table_csv(rows: list[dict[str, Any]]) -> str:
@@ -184,7 +225,7 @@ def _table_csv(rows: list[dict[str, Any]]) -> str:
 
 def _cell(value: object) -> object:
     """A cell that no spreadsheet takes for a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@" else value
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@")) else value
 
 
 def series_csv(series: Series) -> str:

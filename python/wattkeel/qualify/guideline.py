@@ -60,7 +60,8 @@ class GuidelineTest:
     def standing(self) -> str:
         """Version and evidence in words."""
         how = "read in the document" if self.evidence == "primary_excerpt" else "from third-party code"
-        return f"v{self.version}, {how}"
+        unseen = any(self.keys.get(key) is False for key in ("limits_seen", "limit_seen", "points_seen"))
+        return f"v{self.version}, {how}" + ("; limits not seen" if unseen else "")
 
     @property
     def method_note(self) -> str:

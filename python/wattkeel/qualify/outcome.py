@@ -128,7 +128,9 @@ class TestOutcome:
         counted = [criterion.finding.verdict for criterion in self.criteria]
         words = (("pass", "pass"), ("fail", "fail"), ("marginal", "marginal"), ("not_evaluated", "open"))
         told = [f"{counted.count(verdict)} {word}" for verdict, word in words if verdict in counted]
-        return ", ".join(told) or "no criterion that an RMS engine can decide"
+        if not told:
+            return "no criterion that an RMS engine can decide"
+        return ", ".join(told) + ("; a screening" if self.test.evaluation == "screening" else "")
 
 
 def verdict_of(criteria: Sequence[Criterion]) -> Verdict:

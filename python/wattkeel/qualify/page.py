@@ -121,7 +121,10 @@ def _requirements(rows: Sequence[dict[str, Any]]) -> str:
             f'<span class="v v-{text(row["verdict"])}">{text(row["partner_response"])}</span>',
             f"{number(row['value'])} {text(row['unit'])}",
             f"{number(row['limit'])} {text(row['unit'])}" if row["limit"] is not None else "–",
-            f"v{text(row['guideline_version'])}<br><small>{text(row['evidence_of_criterion'])}</small>",
+            f"v{text(row['guideline_version'])}<br><small>"
+            f"{text(row['evidence_of_criterion'].replace('_', ' '))}</small>"
+            if row["guideline_version"]
+            else "–",
             _file(row["evidence_file"]),
         )
         for row in rows

@@ -148,6 +148,8 @@ def qualify(
     stability = None
     if map_points:
         stability = envelope(_told(context, "map of stability", progress), map_points)
+        if progress is not None:
+            progress("map of stability", 1.0)
     wall_s = time.perf_counter() - started_s
     return Qualification(scenario, context.subject.name, source, outcomes, stability, wall_s)
 
@@ -193,7 +195,8 @@ def _place(place: str) -> str:
 def _told(context: Context, what: str, progress: Progress | None) -> Context:
     if progress is None:
         return context
-    return dataclasses.replace(context, progress=lambda share: progress(what, share))
+    # The end is told once, by the suite: a test may take several runs.
+    return dataclasses.replace(context, progress=lambda share: progress(what, min(share, 0.99)))
 
 
 def _one(context: Context, number: int, progress: Progress | None) -> TestOutcome:
