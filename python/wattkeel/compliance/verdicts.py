@@ -203,6 +203,7 @@ def _judge(
         if isinstance(record, CannotJudgeError):
             raise record
         measured = measure(record, keys)
+        measured = replace(measured, details={"row": dict(keys), **measured.details})
     except CannotJudgeError as reason:
         return _not_evaluated(*names, about, str(reason), notes)
     return _finding(measured, names, about, notes)

@@ -6,6 +6,7 @@ import html
 import json
 import math
 from collections.abc import Iterable, Sequence
+from urllib.parse import urlsplit
 
 from wattkeel.report.interface import ResultLike
 
@@ -58,6 +59,19 @@ SUFFIXES: tuple[tuple[str, str], ...] = (
 def text(value: object) -> str:
     """Escape any value for element content and quoted attributes."""
     return html.escape(str(value), quote=True)
+
+
+def plain_name(name: str) -> str:
+    """A name of the program as words."""
+    return name.replace("_", " ")
+
+
+def link(source: str) -> str:
+    """A source as a link when it is one, else as text."""
+    parts = urlsplit(source) if source.startswith(("https://", "http://")) else None
+    if parts is None or not parts.netloc:
+        return text(source)
+    return f'<a href="{text(source)}" rel="noreferrer noopener">{text(parts.netloc)}</a>'
 
 
 def embedded_json(value: object) -> str:
