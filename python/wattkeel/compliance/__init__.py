@@ -20,6 +20,7 @@ from wattkeel.compliance.profile import Profile, load_profile, profile_names
 from wattkeel.compliance.record import CannotJudgeError, Record
 from wattkeel.compliance.verdicts import judge_profile, judge_scenario_rule
 from wattkeel.errors import Fault, ScenarioError
+from wattkeel.spectra import trace_reach
 
 __all__ = [
     "Finding",
@@ -110,6 +111,7 @@ def evaluate(result: RunResult) -> list[Finding]:
         frequency_hz=_signal(result, FREQUENCY),
         events=result.events,
         simulated=True,
+        reach=trace_reach(result),
     )
     remark = "" if result.complete else f"the run did not reach its end: judged to {record.length()}"
     return _judge(record, profiles, rules, remark)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wattkeel.report.interface import Array, FindingLike, SourceLike
-from wattkeel.report.markup import LONG_RUN_S, duration, plain_name, quantity, text
+from wattkeel.report.markup import LONG_RUN_S, amount, amounts, duration, plain_name, text
 from wattkeel.report.series import Band, Reader, coarsen
 from wattkeel.report.still import (
     BOTTOM,
@@ -47,6 +47,8 @@ __all__ = [
 HEIGHT = 236.0
 #: Width of a letter of the bold title, generously.
 BOLD_LETTER = 7.4
+#: Longest label of a reading that fits beside its line.
+LONGEST_LABEL = 58
 Point = tuple[float, float]
 
 
@@ -66,12 +68,9 @@ def identity(finding: FindingLike) -> str:
 
 def words_of(finding: FindingLike) -> str:
     """Value against limit, in words: "14.2 MW, at most 10.0 MW allowed"."""
-    finite = [abs(x) for x in (finding.limit, finding.value) if x is not None and math.isfinite(x)]
-    like = max(finite, default=0.0)
-    value = quantity(finding.value, finding.unit, like=like)
+    value, limit = amounts(finding)
     if finding.limit is None:
         return value
-    limit = quantity(finding.limit, finding.unit, like=like)
     return f"{value}, at least {limit} asked" if finding.at_least else f"{value}, at most {limit} allowed"
 
 
@@ -223,9 +222,12 @@ class Sheet:
         self.parts.append(f'<path class="arrow {kind}" d="M{a:.1f},{bottom:.1f}V{top:.1f}{heads}"/>')
         self.words(x, 0.5 * (low + high), words, f"strong {kind}-text", beside=True)
 
-    def words(self, x: float, y: float, words: str, kind: str = "dim", *, beside: bool = False) -> None:
-        """Words at a point, moved to the left of it where they would leave the picture."""
+    def words(
+        self, x: float, y: float, words: str, kind: str = "dim", *, beside: bool = False, down: float = 0.0
+    ) -> None:
+        """Words at a point, or `down` below it; to its left where they would leave the picture."""
         a, b = self.place(x, y)
+        b += down
         gap = 7.0 if beside else 3.0
         fits = a + gap + LETTER * len(words) < WIDTH - RIGHT
         anchor = "start" if fits else "end"
@@ -302,35 +304,39 @@ def _unbroken(values: Array) -> Iterator[slice]:
 
 
 def readings_strip(finding: FindingLike) -> str:
-    """All readings of a rule as marks on one line, with the limit: whether, and how, they disagree."""
+    """All readings of a rule as marks on one line, with the limit: whether, and how, they disagree.
+
+    A reading may have a limit of its own (a time that depends on how timers run).
+    """
     readings = [r for r in finding.readings if r.get("value") is not None and math.isfinite(r["value"])]
     if len(readings) < 2 or finding.limit is None:
         return ""
     values = [float(reading["value"]) for reading in readings]
-    low, high = min(*values, finding.limit, 0.0), max(*values, finding.limit)
-    size = (high - low) or 1.0
-    row, top, left, right = 16.0, 20.0, 360.0, WIDTH - 90.0
+    limits = [float(reading.get("limit", finding.limit)) for reading in readings]
+    low, high = min(*values, *limits, 0.0), max(*values, *limits)
+    row, top, left, right = 16.0, 20.0, 400.0, WIDTH - 124.0
     height = top + row * len(readings) + 8.0
 
     def at(value: float) -> float:
-        return left + (value - low) / size * (right - left)
+        return left + (value - low) / ((high - low) or 1.0) * (right - left)
 
-    limit = at(finding.limit)
-    parts = [
-        f'<path class="limit" d="M{limit:.1f},{top - 4:g}V{height - 4:g}"/>',
-        f'<text class="dim" x="{limit:.1f}" y="{top - 8:g}" text-anchor="middle">limit '
-        f"{text(quantity(finding.limit, finding.unit))}</text>",
-    ]
-    for index, (reading, value) in enumerate(zip(readings, values, strict=True)):
-        y, kind = top + row * (index + 0.5), "bad" if reading.get("verdict") == "fail" else "good"
-        mark = "✕" if kind == "bad" else "✓"
+    parts = []
+    for index, (reading, value, limit) in enumerate(zip(readings, values, limits, strict=True)):
+        y, verdict = top + row * (index + 0.5), str(reading.get("verdict", ""))
+        mark, kind = {"fail": ("✕", "bad"), "marginal": ("≈", "spot")}.get(verdict, ("✓", "good"))
         words = plain_name(str(reading.get("label", ""))) or "reading"
+        whole = words if len(words) <= LONGEST_LABEL else f"{words[: LONGEST_LABEL - 1]}…"
         parts.append(
-            f'<text x="{left - 10:g}" y="{y + 4:.1f}" text-anchor="end">{text(words)}</text>'
-            f'<path class="grid" d="M{left:g},{y:.1f}H{right:g}"/>'
+            f'<text x="{left - 10:g}" y="{y + 4:.1f}" text-anchor="end">{text(whole)}<title>{text(words)}'
+            f'</title></text><path class="grid" d="M{left:g},{y:.1f}H{right:g}"/>'
+            f'<path class="limit" d="M{at(limit):.1f},{y - 8:.1f}V{y + 8:.1f}"/>'
             f'<circle class="{kind}" cx="{at(value):.1f}" cy="{y:.1f}" r="4"/>'
-            f'<text x="{right + 8:g}" y="{y + 4:.1f}">{mark} {text(quantity(value, finding.unit))}</text>'
+            f'<text x="{right + 8:g}" y="{y + 4:.1f}">{mark} {text(amount(value, finding.unit))}</text>'
         )
+    words = f"limit {amount(limits[0], finding.unit)}" if len(set(limits)) == 1 else "limits, each its own"
+    parts.append(
+        f'<text class="dim" x="{at(limits[0]):.1f}" y="12" text-anchor="middle">{text(words)}</text>'
+    )
     return (
         f'<svg class="rule strip" viewBox="0 0 {WIDTH:g} {height:.0f}" role="img" '
         f'aria-label="{len(readings)} readings of the rule against its limit">{"".join(parts)}</svg>'

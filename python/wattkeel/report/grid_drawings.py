@@ -27,106 +27,80 @@ EXCURSIONS = 60
 SEARCHED = 2_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Band:
-    """One band of a curve: a site must stay connected for a time while a value lies between two."""
-
-    low: float
-    high: float
-    time_s: float
+Corners = list[tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Excursion:
-    """One departure of the record from the continuous band."""
+    """One departure of the record from the continuous band; `left_s` is when load left, if it did."""
 
     extreme: float
     duration_s: float
-    start_s: float | None
-    held: bool | None
+    start_s: float
+    left_s: float | None
 
 
-def _first(entry: Mapping[str, Any], *names: str) -> float | None:
-    for name in names:
-        value = entry.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool) and not math.isnan(value):
-            return float(value)
+def _number(entry: Mapping[str, Any], name: str) -> float | None:
+    value = entry.get(name)
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
     return None
 
 
-def _curve(entries: Iterable[Any]) -> list[_Band]:
-    """Bands of ``details["curve"]``; a band without a time is one of continuous operation."""
-    bands = []
-    for entry in entries:
-        if not isinstance(entry, Mapping):
-            continue
-        low = _first(entry, "v_min_pu", "f_min_hz", "low")
-        high = _first(entry, "v_max_pu", "f_max_hz", "high")
-        time_s = _first(entry, "min_duration_s", "duration_s", "required_s")
-        if entry.get("continuous") or time_s is None:
-            time_s = math.inf
-        bands.append(_Band(-math.inf if low is None else low, math.inf if high is None else high, time_s))
-    return bands
+def _first(entry: Mapping[str, Any], *names: str) -> float | None:
+    """The first of several entries that is a number."""
+    return next((value for value in (_number(entry, name) for name in names) if value is not None), None)
+
+
+def _corners(curve: object, side: str) -> Corners:
+    """Corners (time s, value) of one side of a required curve; empty where there is none."""
+    given = curve.get(side, ()) if isinstance(curve, Mapping) else ()
+    return [(float(time_s), float(value)) for time_s, value in given]
 
 
 def _excursions(entries: Iterable[Any]) -> list[_Excursion]:
     found = []
     for entry in entries:
-        if not isinstance(entry, Mapping):
-            continue
-        extreme = _first(
-            entry, "extreme", "extreme_pu", "extreme_hz", "voltage_pu", "v_pu", "frequency_hz", "f_hz"
-        )
-        time_s = _first(entry, "duration_s", "length_s", "time_beyond_s")
-        if extreme is None or time_s is None:
-            continue
-        held = next((bool(entry[k]) for k in ("held", "ridden_through", "connected") if k in entry), None)
-        if held is None and "tripped" in entry:
-            held = not entry["tripped"]
-        found.append(_Excursion(extreme, time_s, _first(entry, "start_s", "time_s"), held))
-    return found
+        extreme, length_s, start_s = (_number(entry, name) for name in ("extreme", "duration_s", "start_s"))
+        if extreme is not None and length_s is not None and start_s is not None:
+            found.append(_Excursion(extreme, length_s, start_s, _number(entry, "left_s")))
+    return found[:EXCURSIONS]
 
 
 def ride_through(source: SourceLike, finding: FindingLike) -> Drawing | None:
     """The plane of level and time: where the site must stay, and what the record brought.
 
-    Marks are the excursions of the record by depth and length. The line is the longest time without a break
-    that the record spent beyond each level, which is what nested timers count.
+    Marks are the excursions of the record by depth and length, or by the time at which load left. The line is
+    the longest time without a break that the record spent beyond each level, which is what nested timers
+    count.
     """
-    bands = _curve(finding.details.get("curve", ()))
-    if not bands:
+    details = finding.details
+    below = details.get("side", "low") == "low"
+    corners = _corners(details.get("curve"), "low" if below else "high")
+    others = _corners(details.get("curve"), "high" if below else "low")
+    excursions = _excursions(details.get("excursions", ()))
+    if not corners:
         return around(source, finding)
-    excursions = _excursions(finding.details.get("excursions", ()))[:EXCURSIONS]
     unit, name = ("Hz", "Frequency") if finding.quantity.endswith("_hz") else ("pu", "Voltage")
-    limits_s = [band.time_s for band in bands if math.isfinite(band.time_s) and band.time_s > 0.0]
-    lengths_s = [each.duration_s for each in excursions if each.duration_s > 0.0]
-    longest_s = 3.0 * max([*limits_s, *lengths_s, 0.1])
-    edges = [edge for band in bands for edge in (band.low, band.high) if math.isfinite(edge)]
-    levels = [each.extreme for each in excursions]
-    sheet = Sheet(
-        (math.log10(SHORTEST_S), math.log10(longest_s)),
-        padded(min([*edges, *levels]), max([*edges, *levels]), 0.06),
-    )
-    _required(sheet, bands)
-    beyond = _time_beyond(source, finding.quantity, bands, sheet.frame.y)
-    for points in beyond:
-        sheet.path(points, "l0 thick", "longest time beyond each level")
-    for each in excursions:
-        at = math.log10(max(each.duration_s, SHORTEST_S))
-        sheet.dot(at, each.extreme, {True: "good", False: "bad"}.get(each.held, "spot"))  # type: ignore[arg-type]
-    count = f"{len(excursions)} excursion{'' if len(excursions) == 1 else 's'}"
-    if excursions:
-        deepest = max(excursions, key=lambda each: abs(each.extreme - _middle(bands)))
-        at = math.log10(max(deepest.duration_s, SHORTEST_S))
-        sheet.words(
-            at,
-            deepest.extreme,
-            f"{number(deepest.extreme)} {unit}, {duration(deepest.duration_s)}",
-            beside=True,
-        )
-    about = (
-        f"{plain_name(finding.rule)}: {words_of(finding)}. {count} of the record against the required curve."
-    )
+    inner = corners[-1][1]
+    outer = others[-1][1] if others else inner + (0.1 if below else -0.1) * abs(inner)
+    levels = [inner, outer, *(value for _, value in corners), *(each.extreme for each in excursions)]
+    times_s = [time_s for time_s, _ in corners] + [each.duration_s for each in excursions]
+    longest_s = 3.0 * max([*(t for t in times_s if math.isfinite(t)), 0.1])
+    sheet = Sheet((math.log10(SHORTEST_S), math.log10(longest_s)), padded(min(levels), max(levels), 0.06))
+    _required(sheet, corners, (inner, outer))
+    _own_band(sheet, details, unit)
+    beyond = _time_beyond(source, finding.quantity, inner, sheet.frame.y, below=below)
+    if len(beyond) > 1:
+        sheet.path(beyond, "l0 thick", "longest time beyond each level")
+    _marks(sheet, excursions, unit, below=below)
+    count = int(details.get("excursion_count", len(excursions)))
+    said = f"{count} excursion{'' if count == 1 else 's'} of the record"
+    if count > len(excursions):
+        said += f", {len(excursions)} of them shown"
+    if any(each.left_s is not None for each in excursions):
+        said += ", hollow at the time at which load left"
+    about = f"{plain_name(finding.rule)}: {words_of(finding)}. {said}, against the required curve."
     svg = sheet.svg(
         identity(finding),
         f"{name} ({unit})",
@@ -134,68 +108,69 @@ def ride_through(source: SourceLike, finding: FindingLike) -> Drawing | None:
         "time beyond the level (s, logarithmic)",
         x_marks=[(k, f"{10.0**k:g}") for k in range(-3, math.floor(math.log10(longest_s)) + 1)],
     )
-    said = f"{count} of the record" + (
-        ", hollow where the site did not stay connected" if _lost(excursions) else ""
-    )
     return Drawing(svg, f"{words_of(finding)}. Shaded: the site must stay connected. Marks: {said}.")
 
 
-def _lost(excursions: Sequence[_Excursion]) -> bool:
-    return any(each.held is False for each in excursions)
+def _at(time_s: float) -> float:
+    return math.log10(max(time_s, SHORTEST_S))
 
 
-def _middle(bands: Sequence[_Band]) -> float:
-    """A value within continuous operation, from which depths are counted."""
-    free = [
-        band
-        for band in bands
-        if math.isinf(band.time_s) and math.isfinite(band.low) and math.isfinite(band.high)
-    ]
-    if free:
-        return 0.5 * (free[0].low + free[0].high)
-    return max((band.high for band in bands if math.isfinite(band.high)), default=1.0)
-
-
-def _required(sheet: Sheet, bands: Sequence[_Band]) -> None:
-    """Bands as areas that end where the obligation ends, with that end as the limit."""
+def _required(sheet: Sheet, corners: Corners, free: tuple[float, float]) -> None:
+    """The area in which the site must stay: under the curve, and the continuous band."""
     left, right = sheet.frame.x
-    low_end, high_end = sheet.frame.y
-    for band in bands:
-        low, high = max(band.low, low_end), min(band.high, high_end)
-        if high <= low:
-            continue
-        stop = right if math.isinf(band.time_s) else math.log10(max(band.time_s, SHORTEST_S))
-        sheet.area([(left, low), (stop, low), (stop, high), (left, high)], "allowed", "must stay connected")
-        if stop < right:
-            sheet.path([(stop, low), (stop, high)], "limit", "end of the obligation")
+    inner, outer = free
+    sheet.area(
+        [(left, inner), (right, inner), (right, outer), (left, outer)], "allowed", "must stay connected"
+    )
+    curve = [(_at(time_s), value) for time_s, value in corners]
+    sheet.area([(left, inner), (left, curve[0][1]), *curve, (curve[-1][0], inner)], "allowed")
+    sheet.path([*curve, (right, inner)], "limit", "required curve")
+
+
+def _own_band(sheet: Sheet, details: Mapping[str, Any], unit: str) -> None:
+    """The band of this rule among those of its table."""
+    ends = zip(details.get("band") or (None, None), sheet.frame.y, strict=True)
+    low, high = (edge if given is None else float(given) for given, edge in ends)
+    sheet.rows(low, high, "zone", "band of this rule")
+
+
+def _marks(sheet: Sheet, excursions: Sequence[_Excursion], unit: str, *, below: bool) -> None:
+    """Excursions as dots; the farthest with its figures."""
+    for each in excursions:
+        left = each.left_s is not None
+        time_s = each.left_s - each.start_s if each.left_s is not None else each.duration_s
+        sheet.dot(_at(time_s), each.extreme, "bad" if left else "good")
+    if excursions:
+        pick = min if below else max
+        farthest = pick(excursions, key=lambda each: each.extreme)
+        words = f"{number(farthest.extreme)} {unit} for {duration(farthest.duration_s)}"
+        sheet.words(
+            _at(farthest.duration_s), farthest.extreme, words, beside=True, down=14.0 if below else -14.0
+        )
 
 
 def _time_beyond(
-    source: SourceLike, name: str, bands: Sequence[_Band], span: tuple[float, float]
-) -> list[list[tuple[float, float]]]:
-    """Longest unbroken time below (above) each level outside continuous operation, as points of lines."""
+    source: SourceLike, name: str, start: float, span: tuple[float, float], *, below: bool
+) -> Corners:
+    """Longest unbroken time beyond each level outside continuous operation, as points of a line."""
     reader = Reader(source, name)
     if not reader.full_rate or len(reader.levels[0]) > SEARCHED:
         return []
-    values, middle = reader.levels[0].mean, _middle(bands)
-    lines = []
-    for below in (True, False):
-        extreme = float(np.nanmin(values) if below else np.nanmax(values))
-        edge = max(min(extreme, span[1]), span[0])
-        free = [b for b in bands if math.isinf(b.time_s)]
-        start = (free[0].low if below else free[0].high) if free else middle
-        if not math.isfinite(start) or (edge >= start if below else edge <= start):
-            continue
-        levels = np.linspace(start, edge, LEVELS)
-        times = [_longest(values < level if below else values > level) * source.tick_s for level in levels]
-        points = [
-            (math.log10(max(time_s, SHORTEST_S)), float(level))
-            for level, time_s in zip(levels, times, strict=True)
-            if time_s > 0.0
-        ]
-        if len(points) > 1:
-            lines.append(points)
-    return lines
+    values = reader.levels[0].mean
+    extreme = float(np.nanmin(values) if below else np.nanmax(values))
+    edge = max(min(extreme, span[1]), span[0])
+    if edge >= start if below else edge <= start:
+        return []
+    outside = values[values < start] if below else values[values > start]
+    levels = np.linspace(start, edge, LEVELS)
+    if not outside.size:
+        return []
+    points = []
+    for level in levels:
+        time_s = _longest(values < level if below else values > level) * source.tick_s
+        if time_s > 0.0:
+            points.append((_at(time_s), float(level)))
+    return points
 
 
 def _longest(flags: Array | np.ndarray[Any, np.dtype[np.bool_]]) -> int:
@@ -214,7 +189,7 @@ def recovery(source: SourceLike, finding: FindingLike) -> Drawing | None:
     if returned_s is None or before_w is None or within_s is None or share is None:
         return around(source, finding)
     event_s = _first(details, "event_s", "start_s") or returned_s
-    back_s = _first(details, "recovered_s")
+    back_s = _number(details, "recovered_s")
     end_s = max(returned_s + 1.6 * within_s, (back_s or 0.0) + 0.4 * within_s)
     found = course(source, "poi.power_w", event_s - 0.6 * within_s, min(end_s, returned_s + 20.0 * within_s))
     if found is None:

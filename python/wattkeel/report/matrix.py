@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from wattkeel.report.drawing import identity, words_of
@@ -24,28 +25,34 @@ KINDS: dict[str, str] = {
     "rocof": "RoCoF, phase jump",
     "voltage_quality": "Voltage quality",
     "demand": "Demand",
+    "test": "Tests",
     "other": "Other",
 }
-_BLOCKS: dict[str, str] = {
-    "ramp": "ramp",
-    "power_variation": "variation",
-    "dynamic_range": "variation",
-    "band_power": "band",
-    "oscillation": "oscillation",
-    "frequency_ride_through": "frequency",
-    "frequency_point": "frequency",
-    "recovery": "recovery",
-    "recovery_level": "recovery",
-    "rocof": "rocof",
-    "phase_jump": "rocof",
-    "voltage_quality": "voltage_quality",
-    "flicker": "voltage_quality",
-    "unbalance": "voltage_quality",
-    "power_factor": "voltage_quality",
-    "demand": "demand",
-    "sag_counting": "low_voltage",
-    "voltage_ride_through": "low_voltage",
+_BLOCKS: dict[str, tuple[str, ...]] = {
+    "ramp": ("ramp",),
+    "variation": ("power_variation", "dynamic_range"),
+    "band": ("band_power",),
+    "oscillation": ("oscillation",),
+    "low_voltage": ("voltage_ride_through", "frt_curve", "lvrt", "reclosing", "undervoltage_pickup"),
+    "high_voltage": ("overvoltage_withstand", "overvoltage_instantaneous", "hvrt"),
+    "frequency": ("frequency_ride_through", "frequency_point", "load_shedding"),
+    "recovery": ("recovery", "recovery_level", "reconnection", "enter_service"),
+    "rocof": ("rocof", "phase_jump"),
+    "voltage_quality": (
+        "flicker",
+        "rapid_voltage_change",
+        "power_factor",
+        "voltage_distortion",
+        "phase_imbalance",
+        "small_voltage_steps",
+        "reactive_current",
+    ),
+    "demand": ("demand",),
+    "test": ("test",),
 }
+_KIND_OF: dict[str, str] = {block: kind for kind, blocks in _BLOCKS.items() for block in blocks}
+#: Lower edge of a band of voltage in the name of its rule.
+_LOWER_EDGE = re.compile(r"(?:^| )>?=?([\d.]+)(?:-[\d.]+)? pu")
 #: Sign of a verdict; read without colour.
 SIGNS: dict[str, str] = {"fail": "✕", "marginal": "≈", "pass": "✓", "emt_required": "◇", "not_evaluated": "–"}
 _WORDS: dict[str, str] = {
@@ -61,14 +68,13 @@ _WORST = ("fail", "marginal", "emt_required", "not_evaluated", "pass")
 
 def kind_of(finding: FindingLike) -> str:
     """Column of a finding: a key of `KINDS`."""
+    if "sag" in finding.block or "sag_count" in finding.rule:
+        return "low_voltage"
     if finding.block == "voltage_ride_through":
-        side = f"{finding.details.get('side', '')} {finding.rule}".lower().replace("_", " ")
-        return (
-            "high_voltage"
-            if any(word in side for word in ("over", "high", "hvrt", "above"))
-            else "low_voltage"
-        )
-    return _BLOCKS.get(finding.block, "other")
+        edge = _LOWER_EDGE.search(finding.rule)
+        high = finding.details.get("side") == "high" or (edge is not None and float(edge.group(1)) >= 1.0)
+        return "high_voltage" if high else "low_voltage"
+    return _KIND_OF.get(finding.block, "other")
 
 
 def short_name(finding: FindingLike) -> str:
@@ -141,8 +147,8 @@ def matrix_table(
         rows.append(f"<tr>{head}{row}</tr>")
     key = " · ".join(f"{sign} {_WORDS[verdict]}" for verdict, sign in SIGNS.items())
     return (
-        '<div class="scroll"><table class="matrix"><caption class="spoken">Verdicts and margins by profile and '
-        f'kind of rule</caption><thead><tr><th scope="col">Profile</th>{heads}</tr></thead><tbody>'
+        '<div class="scroll"><table class="matrix"><caption class="spoken">Verdicts and margins by profile '
+        f'and kind of rule</caption><thead><tr><th scope="col">Profile</th>{heads}</tr></thead><tbody>'
         f'{"".join(rows)}</tbody></table></div><p class="hint">{key}. The percentage is the margin: share of '
         "the limit that is left, negative where the rule is violated. A cell takes the colour of its worst "
         "rule, and that of a pass only where every rule in it passes.</p>"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from wattkeel.report.interface import EventLike, FindingLike, ResultLike
 from wattkeel.report.markup import (
+    amounts,
     clock,
     decimals,
     duration,
@@ -72,8 +73,7 @@ def _how(finding: FindingLike) -> str:
 
 def _finding_row(finding: FindingLike, long_run: bool, charts: bool) -> str:
     _, word = VERDICTS.get(finding.verdict, (9, finding.verdict))
-    finite = [abs(x) for x in (finding.limit, finding.value) if x is not None and math.isfinite(x)]
-    like = max(finite, default=0.0)
+    value, limit = amounts(finding)
     margin = "–" if finding.margin is None else f"{number(100 * finding.margin, 3)} %"
     when = "–"
     if finding.time_s is not None and math.isfinite(finding.time_s):
@@ -86,8 +86,8 @@ def _finding_row(finding: FindingLike, long_run: bool, charts: bool) -> str:
     cells = (
         f"<b>{text(plain_name(finding.rule))}</b><small>{text(finding.profile)}</small>",
         f'<span class="verdict">{text(word)}</span>',
-        text(quantity(finding.value, finding.unit, like=like)),
-        text(quantity(finding.limit, finding.unit, like=like)),
+        text(value),
+        text(limit),
         text(margin),
         when,
         f"{text(finding.status)} {date}<small>{link(finding.source)}</small>",

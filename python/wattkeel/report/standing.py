@@ -42,11 +42,11 @@ def age(of: str, on: date) -> str:
     Parameters
     ----------
     of : str
-        Date of the document: YYYY, YYYY-MM or YYYY-MM-DD.
+        Date of the document: YYYY, YYYY-MM or YYYY-MM-DD, and perhaps a remark after it.
     on : date
         Day of the judgement.
     """
-    found = _DATE.fullmatch(of.strip())
+    found = _DATE.match(of.strip())
     if found is None:
         return ""
     year, month, day = (int(part) if part else 0 for part in found.groups())
