@@ -21,6 +21,8 @@ __all__ = ["recovery", "ride_through"]
 SHORTEST_S = 1e-3
 #: Levels at which the time beyond them is counted.
 LEVELS = 120
+#: Most of the time asked for that is shown of a slow recovery.
+LONGEST_WAITS = 12.0
 #: Most excursions that are drawn.
 EXCURSIONS = 60
 #: Most samples that are searched for the time beyond each level.
@@ -45,11 +47,6 @@ def _number(entry: Mapping[str, Any], name: str) -> float | None:
     if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         return float(value)
     return None
-
-
-def _first(entry: Mapping[str, Any], *names: str) -> float | None:
-    """The first of several entries that is a number."""
-    return next((value for value in (_number(entry, name) for name in names) if value is not None), None)
 
 
 def _corners(curve: object, side: str) -> Corners:
@@ -181,43 +178,47 @@ def _longest(flags: Array | np.ndarray[Any, np.dtype[np.bool_]]) -> int:
 
 def recovery(source: SourceLike, finding: FindingLike) -> Drawing | None:
     """Power around an event: the level to which it must come back, and until when."""
-    details, row = finding.details, row_of(finding)
-    returned_s = _first(details, "voltage_returned_s", "return_s", "clear_s")
-    before_w = _first(details, "before_w", "pre_event_power_w", "pre_event_w")
-    within_s = _first(row, "within_s") or _first(details, "within_s")
-    share = _first(row, "p_fraction_min") or _first(details, "p_fraction_min")
-    if returned_s is None or before_w is None or within_s is None or share is None:
+    details = finding.details
+    share, within_s = _number(details, "p_fraction_min"), _number(row_of(finding), "within_s")
+    event = _event_of(finding)
+    if share is None or within_s is None or event is None:
         return around(source, finding)
-    event_s = _first(details, "event_s", "start_s") or returned_s
-    back_s = _number(details, "recovered_s")
-    end_s = max(returned_s + 1.6 * within_s, (back_s or 0.0) + 0.4 * within_s)
-    found = course(source, "poi.power_w", event_s - 0.6 * within_s, min(end_s, returned_s + 20.0 * within_s))
-    if found is None:
+    start_s, back_s, before_w, recovered_s = event
+    shown_s = max(1.6 * within_s, min(1.4 * (recovered_s or 0.0), LONGEST_WAITS * within_s))
+    found = course(source, "poi.power_w", start_s - 0.6 * within_s, back_s + shown_s)
+    if found is None or not np.isfinite(found[0].mean).any():
         return None
     band, remark = found
     x = middles(band, source.tick_s)
     level = MW * share * before_w
-    sheet = Sheet(
-        (float(x[0]), float(x[-1])),
-        padded(
-            min(MW * float(np.nanmin(band.minimum)), level),
-            max(MW * float(np.nanmax(band.maximum)), MW * before_w),
-        ),
-    )
-    deadline_s = returned_s + within_s
-    right, top = sheet.frame.x[1], sheet.frame.y[1]
+    low = min(MW * float(np.nanmin(band.minimum)), level)
+    high = max(MW * float(np.nanmax(band.maximum)), MW * before_w)
+    sheet = Sheet((float(x[0]), float(x[-1])), padded(low, high))
+    (_, right), (floor, top), deadline_s = sheet.frame.x, sheet.frame.y, back_s + within_s
     sheet.area([(deadline_s, level), (right, level), (right, top), (deadline_s, top)], "allowed", "required")
-    sheet.columns(event_s, returned_s, "zone", "disturbance")
-    sheet.path([(deadline_s, sheet.frame.y[0]), (deadline_s, level), (right, level)], "limit", "limit")
+    sheet.columns(start_s, back_s, "zone", "disturbance")
+    sheet.path([(deadline_s, floor), (deadline_s, level), (right, level)], "limit", "limit")
     sheet.level(MW * before_w, "extreme", "before the event")
     sheet.trace(band, source.tick_s, MW, 0, "power")
-    if back_s is not None:
-        sheet.dot(back_s, level, "spot")
-        sheet.words(back_s, level, f"back after {duration(back_s - returned_s)}", beside=True)
+    if recovered_s is not None and finding.verdict == "pass":
+        sheet.dot(back_s + recovered_s, level, "spot")
+        sheet.words(back_s + recovered_s, level, f"back after {duration(recovered_s)}", beside=True)
     marks, x_name = sheet.time_marks()
     about = f"{plain_name(finding.rule)}: {words_of(finding)}."
     svg = sheet.svg(identity(finding), "Power (MW)", about, x_name, x_marks=marks)
-    words = (
-        f"{quantity(level, 'MW')} is asked for from {duration(within_s)} after the voltage is back. {remark}"
+    asked = (
+        f"{quantity(level, 'MW')} is asked for from {duration(within_s)} after the return of the voltage on"
     )
-    return Drawing(svg, words.strip())
+    return Drawing(svg, f"{words_of(finding)}. {asked}. {remark}".strip())
+
+
+def _event_of(finding: FindingLike) -> tuple[float, float, float, float | None] | None:
+    """Start, return of the voltage, power before, and time to recovery of the excursion that was worst."""
+    for entry in finding.details.get("excursions", ()):
+        values = [_number(entry, name) for name in ("start_s", "back_s", "before_w")]
+        start_s, back_s, before_w = values
+        if start_s is None or back_s is None or before_w is None:
+            continue
+        if finding.time_s is None or math.isclose(back_s, finding.time_s, rel_tol=1e-9, abs_tol=1e-9):
+            return start_s, back_s, before_w, _number(entry, "recovered_s")
+    return None

@@ -87,7 +87,7 @@ def short_name(finding: FindingLike) -> str:
 
 
 def _margin(finding: FindingLike) -> str:
-    return "" if finding.margin is None else f"{number(100.0 * finding.margin, 2)} %"
+    return "" if finding.margin is None else f"{number(100.0 * finding.margin, 2)}\u00a0%"
 
 
 def _chip(finding: FindingLike, drawn: frozenset[str]) -> str:

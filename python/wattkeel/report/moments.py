@@ -12,7 +12,7 @@ from wattkeel.report.interface import FindingLike, SourceLike
 from wattkeel.report.markup import number, plain_name, text
 from wattkeel.report.matrix import matrix_table
 from wattkeel.report.outcome import UNJUDGED
-from wattkeel.report.power_drawings import around, change, line, percentile, spectrum, worst_label
+from wattkeel.report.power_drawings import change, demand, line, percentile, spectrum, worst_label
 from wattkeel.report.sections import VERDICTS
 from wattkeel.report.standing import STANDING, standing_table
 
@@ -34,7 +34,7 @@ def draw(source: SourceLike, finding: FindingLike) -> Drawing | None:
 
 def _drawing_of(finding: FindingLike) -> Draw:
     block = finding.block
-    if "curve" in finding.details or block in ("voltage_ride_through", "frequency_ride_through"):
+    if "curve" in finding.details:
         return ride_through
     if block in ("recovery", "recovery_level"):
         return recovery
@@ -44,7 +44,7 @@ def _drawing_of(finding: FindingLike) -> Draw:
         return spectrum
     if block in ("ramp", "power_variation", "dynamic_range", "rocof"):
         return change
-    return line if block in ("demand", "voltage_quality", "frequency_point") else around
+    return demand if block == "demand" else line
 
 
 def day_of(manifest: Mapping[str, Any]) -> date:
@@ -120,7 +120,7 @@ def _moments(figures: Sequence[tuple[FindingLike, str]], left_out: Sequence[Find
     if passed:
         noun = "rule that is met" if len(passed) == 1 else "rules that are met"
         parts.append(
-            f'<details class="passed"><summary>{len(passed)} {noun}, at the moment closest to the limit'
+            f'<details class="passed noprint"><summary>{len(passed)} {noun}, at the moment closest to the limit'
             f"</summary>{''.join(passed)}</details>"
         )
     if left_out:

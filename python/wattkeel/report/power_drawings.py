@@ -29,7 +29,7 @@ from wattkeel.report.series import Band, Reader
 from wattkeel.report.spectrum import amplitude_spectrum
 from wattkeel.report.still import decades
 
-__all__ = ["around", "change", "line", "percentile", "spectrum"]
+__all__ = ["around", "change", "demand", "line", "percentile", "spectrum", "worst_label"]
 
 MW = 1e-6
 #: Time shown before and after the worst window, as a share of it, and at least so many ticks.
@@ -38,6 +38,8 @@ CONTEXT, LEAST_TICKS = 0.6, 12
 FILTERED_SAMPLES = 4_000_000
 #: Decades of a spectrum below its largest line or limit.
 DECADES = 5.0
+#: Signals of the point of interconnection; a rule on anything else (events) is drawn on the first.
+_SIGNALS = ("poi.power_w", "poi.voltage_pu", "poi.frequency_hz", "poi.reactive_power_var")
 _FILTER = re.compile(r"(causal|zero-phase) n=(\d)")
 
 
@@ -193,7 +195,7 @@ def _cone(
     sheet.arrow(end_s, min(first, last), max(first, last), size, _kind(finding))
     words = (
         f"{size} between the ends of the window of {duration(end_s - start_s)}, "
-        f"of {quantity(allowed, unit)} allowed"
+        f"of {quantity(allowed, unit)} {'to be withstood' if finding.at_least else 'allowed'}"
     )
     return sheet, words
 
@@ -276,6 +278,28 @@ def line(source: SourceLike, finding: FindingLike) -> Drawing | None:
     return Drawing(svg, f"{words_of(finding)}. {remark}".strip())
 
 
+def demand(source: SourceLike, finding: FindingLike) -> Drawing | None:
+    """The mean of every interval against the limit, with the power behind it."""
+    rows, step_s = finding.details.get("intervals", ()), finding.details.get("interval_s")
+    found = course(source, finding.quantity, 0.0, source.ticks * source.tick_s)
+    if not rows or not step_s or found is None or finding.limit is None or not _drawable(found[0]):
+        return line(source, finding)
+    band, remark = found
+    x, means = middles(band, source.tick_s), [float(mean) for _, mean in rows]
+    low = min(MW * float(np.nanmin(band.minimum)), finding.limit)
+    high = max(MW * float(np.nanmax(band.maximum)), finding.limit)
+    sheet = Sheet((float(x[0]), float(x[-1])), padded(low, high))
+    sheet.trace(band, source.tick_s, MW, 1, "power")
+    for (start_s, _), mean in zip(rows, means, strict=True):
+        ends = (float(start_s), float(start_s) + float(step_s))
+        sheet.path([(ends[0], mean), (ends[1], mean)], "l0 thick", "mean of an interval")
+    sheet.level(finding.limit, "limit", "limit")
+    marks, x_name = sheet.time_marks()
+    about = f"{plain_name(finding.rule)}: {words_of(finding)}. Largest of {len(means)} intervals."
+    svg = sheet.svg(identity(finding), "Power (MW)", about, x_name, x_marks=marks)
+    return Drawing(svg, f"{words_of(finding)}. {remark}".strip())
+
+
 def _drawable(band: Band) -> bool:
     """Whether a band has a line at all."""
     return len(band) > 1 and bool(np.isfinite(band.mean).any())
@@ -289,11 +313,12 @@ def around(source: SourceLike, finding: FindingLike) -> Drawing | None:
     else:
         half_s = max(1.5 * (finding.window_s or 0.0), 1.5 * (finding.duration_s or 0.0), 50 * source.tick_s)
         span = (finding.time_s - half_s, finding.time_s + half_s)
-    found = course(source, finding.quantity, *span)
+    name_of = finding.quantity if finding.quantity in _SIGNALS else _SIGNALS[0]
+    found = course(source, name_of, *span)
     if found is None:
         return None
     band, remark = found
-    factor, unit, name = axis_of(finding.quantity)
+    factor, unit, name = axis_of(name_of)
     x = middles(band, source.tick_s)
     if not _drawable(band):
         return None
