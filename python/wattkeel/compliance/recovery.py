@@ -120,6 +120,11 @@ class _Found:
     notes: list[str]
     rows: list[dict[str, Any]]
 
+    def note(self, text: str) -> None:
+        """Add a note once."""
+        if text not in self.notes:
+            self.notes.append(text)
+
 
 def _all(record: Record, keys: Mapping[str, Any], side: Excursions, spared: Array, within_s: float) -> _Found:
     """Time to recovery of every excursion that can be judged, by reading."""
@@ -131,18 +136,20 @@ def _all(record: Record, keys: Mapping[str, Any], side: Excursions, spared: Arra
         stop = starts[k + 1] if k + 1 < len(starts) else record.power_w.size
         where = f"the excursion at {starts[k] * record.tick_s:.6g} s"
         if before is None or before.mean_w <= 0.0:
-            found.notes.append(f"{where} has no import before it and is not judged")
+            found.note(f"{where} has no import before it and is not judged")
             continue
         if spared[k]:
-            found.notes.append(f"{where} went beyond what must be ridden through, and is not judged")
+            found.note(f"{where} went beyond what must be ridden through, and is not judged")
             continue
         worst: Reading | None = None
         for level in _levels(keys, before):
-            reading = _one(record, level, begin, stop, deadline, within_s, last=k + 1 == len(starts))
+            reading = _one(record, level, begin, stop, deadline, within_s)
             if reading is None:
                 note = "the voltage fell again" if k + 1 < len(starts) else "the record ends"
-                found.notes.append(f"{where}: {note} before the {within_s:g} s were over")
+                found.note(f"{where}: {note} before the {within_s:g} s were over")
                 continue
+            if reading.value >= (stop - begin) * record.tick_s:
+                found.note(f"{where}: not back in the {reading.value:.6g} s to the next one or to the end")
             found.readings.setdefault(level.label, []).append(reading)
             worst = reading if worst is None or _rank(reading) > _rank(worst) else worst
         if len(found.rows) < LISTED:
@@ -174,7 +181,7 @@ def _levels(keys: Mapping[str, Any], before: Before) -> list[_Level]:
 
 
 def _one(
-    record: Record, level: _Level, begin: int, stop: int, deadline: int, within_s: float, *, last: bool
+    record: Record, level: _Level, begin: int, stop: int, deadline: int, within_s: float
 ) -> Reading | None:
     """Time to recovery of one excursion; None where the record does not show it."""
     power = record.power_w[begin:stop]
@@ -195,6 +202,7 @@ def _one(
         return Reading("", value_s, at_s, max(0.0, value_s - within_s), window_s=value_s, verdict=verdict)
     if power.size <= deadline:
         return None
+    # not back before the record ends or the voltage falls again: at least so long
     value_s = power.size * record.tick_s
     return Reading("", value_s, at_s, value_s - within_s, window_s=value_s, verdict="fail")
 

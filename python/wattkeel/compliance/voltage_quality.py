@@ -24,6 +24,8 @@ Keys = Mapping[str, Any]
 DIP_PU, SWELL_PU = 0.9, 1.1
 #: A second, against which a rapid change is seen (IEC 61000-4-30).
 SECOND_S = 1.0
+#: Half cycles either side of a dip that may hold a part of it.
+PARTLY = 2
 #: Interval of a Pst, and least time that a meter settles, s.
 PST_S, SETTLE_S = 600.0, 60.0
 LAMPS = {50.0: "230v_50hz", 60.0: "120v_60hz"}
@@ -54,7 +56,7 @@ def rapid_voltage_change(record: Record, keys: Keys) -> Measured:
     """Judge of the block ``rapid_voltage_change``: largest quick change of the RMS value of one cycle.
 
     Readings: the largest difference of a value from the mean of the second before, and the largest range
-    within one second. Seconds with a dip or a swell are left out.
+    within one second. A second either side of a dip or a swell is left out: what becomes one is none.
     """
     dip = "marginal_pct" in keys and "limit_pct" not in keys
     limit = float(keys.get("limit_pct", keys.get("marginal_pct", math.nan)))
@@ -75,7 +77,7 @@ def rapid_voltage_change(record: Record, keys: Keys) -> Measured:
     kind = "falls" if dip else "changes"
     method = (
         f"largest {kind} of U_rms(1/2), in % of nominal, within a second or from the mean of the second "
-        "before; seconds with a dip or a swell left out"
+        "before; a second either side of a dip or a swell left out"
     )
     return Measured(found, limit, "%", method, notes, details={"row": dict(keys)}, quantity=VOLTAGE)
 
@@ -100,8 +102,13 @@ def _changes(record: Record, voltage: Array, *, down: bool) -> list[tuple[str, f
             f"record of {record.length()} is not longer than the second that it is seen against"
         )
     half_s = 0.5 / record.nominal_frequency_hz
-    outside = np.concatenate(([0], np.cumsum((level < DIP_PU) | (level > SWELL_PU))))
-    quiet = outside[window + 1 :] == outside[: level.size - window]
+    beyond = (level < DIP_PU) | (level > SWELL_PU)
+    # cycles that hold only a part of a dip may not be below its threshold: one either side counts as well,
+    # and the second before a dip is left out too
+    beyond = np.convolve(beyond, np.ones(2 * PARTLY + 1), "same") > 0.5
+    outside = np.concatenate(([0], np.cumsum(beyond)))
+    until = np.minimum(np.arange(window, level.size) + window + 1, level.size)
+    quiet = outside[until] == outside[: level.size - window]
     if not quiet.any():
         return []
     total = np.concatenate(([0.0], np.cumsum(level - level[0])))

@@ -42,7 +42,7 @@ class _Recorded:
     windows: Sequence[WindowLike] = field(default_factory=tuple)
 
 
-def _source(record: RecordLike | SourceLike) -> SourceLike:
+def source_of(record: RecordLike | SourceLike) -> SourceLike:
     """Signals of a run or of a measured record."""
     if hasattr(record, "signals"):
         return cast("SourceLike", record)
@@ -86,7 +86,7 @@ def render_compliance(
     str
         One HTML document without any outside resource.
     """
-    source = _source(record)
+    source = source_of(record)
     end_s = source.ticks * source.tick_s
     manifest = getattr(record, "manifest", {})
     day = on or day_of(manifest if isinstance(manifest, Mapping) else {})

@@ -120,8 +120,8 @@ def _moments(figures: Sequence[tuple[FindingLike, str]], left_out: Sequence[Find
     if passed:
         noun = "rule that is met" if len(passed) == 1 else "rules that are met"
         parts.append(
-            f'<details class="passed noprint"><summary>{len(passed)} {noun}, at the moment closest to the limit'
-            f"</summary>{''.join(passed)}</details>"
+            f'<details class="passed noprint"><summary>{len(passed)} {noun}, at the moment closest to the '
+            f"limit</summary>{''.join(passed)}</details>"
         )
     if left_out:
         items = "".join(
