@@ -113,7 +113,7 @@ def test_a_ramp_is_drawn_against_a_cone_from_the_start_of_its_window():
     spots = picture.dots("spot")
     assert [y for _, y in spots] == pytest.approx([first, first + 30.0], abs=PLACES * span_mw)
     assert "30.00 MW" in picture.svg
-    assert "20.00 MW allowed" in draw(source, finding).caption
+    assert "of 20 MW allowed" in draw(source, finding).caption
 
 
 @pytest.mark.parametrize(("direction", "lines"), [("up", 1), ("down", 1), ("both", 2)])
@@ -376,7 +376,7 @@ def test_short_names_say_what_the_column_does_not():
 
 @pytest.fixture(scope="module")
 def record():
-    """180 s at 1 ms with four sags, a loss of load and a swell: every kind of drawing."""
+    """120 s at 1 ms with three sags, a loss of load and a swell: every kind of drawing."""
     rng = np.random.default_rng(1)
     ticks = 120_000
     voltage, power = 1.0 + 0.001 * rng.normal(size=ticks), 100 * MW + 2e5 * rng.normal(size=ticks)
@@ -472,8 +472,8 @@ def test_page_is_the_same_each_time(record, findings, page):
 def test_hostile_names_stay_text(record, tmp_path):
     hostile = [
         replace(
-            finding, profile=HOSTILE, rule=HOSTILE, note=HOSTILE, method=HOSTILE, status=HOSTILE, date=HOSTILE,
-            source=HOSTILE, remedy=HOSTILE, evidence=HOSTILE,
+            finding, profile=HOSTILE, rule=HOSTILE, note=HOSTILE, method=HOSTILE, status=HOSTILE,
+            date=HOSTILE, source=HOSTILE, remedy=HOSTILE, evidence=HOSTILE,
             readings=[{**reading, "label": HOSTILE + reading["label"]} for reading in finding.readings],
         )
         for finding in [*runs.findings(), ride()]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +29,7 @@ from wattkeel.report.still import (
     label,
     polyline,
     ticks,
+    unbroken,
 )
 
 __all__ = [
@@ -202,7 +203,7 @@ class Sheet:
         y = [
             np.asarray(self.frame.at_y(factor * values)) for values in (band.minimum, band.mean, band.maximum)
         ]
-        for part in _unbroken(band.mean):
+        for part in unbroken(band.mean):
             if not band.plain:
                 hull = f"{polyline(x[part], y[2][part])} {polyline(x[part][::-1], y[0][part][::-1])}"
                 self.parts.append(f'<polygon class="f{colour}" points="{hull}"/>')
@@ -293,14 +294,6 @@ def _marks(low: float, high: float, count: int) -> list[tuple[float, str]]:
     values = ticks(low, high, count)
     step = values[1] - values[0] if len(values) > 1 else 1.0
     return [(value, label(value, step)) for value in values]
-
-
-def _unbroken(values: Array) -> Iterator[slice]:
-    """Stretches of finite values."""
-    finite = np.isfinite(values)
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], finite, [False]]).astype(np.int8)))
-    for first, stop in zip(edges[::2], edges[1::2], strict=True):
-        yield slice(int(first), int(stop))
 
 
 def readings_strip(finding: FindingLike) -> str:
