@@ -95,7 +95,11 @@ def test_page_of_a_measured_record_shows_its_drawings(tmp_path):
 def test_every_form_of_a_drawing_has_a_colour(tmp_path, scheme):
     """The style sheet knows each class that drawings use: nothing falls back to black on black."""
     page = (tmp_path / "colours.html").resolve()
-    write_report(runs.minute(), page)
+    result = runs.minute()
+    rules = ["ercot_power_variation_2026", "ieso_trlcl_v3"]
+    findings = evaluate_series(result.signals["poi.power_w"], 1e-3, rules)
+    write_report(runs.minute(findings=findings), page)
+    assert page.read_text(encoding="utf-8").count('class="limit"') > 3
     probe = (
         "<script>addEventListener('load',()=>{const bad=[];for(const e of document.querySelectorAll("
         "'svg.rule .limit,svg.rule .l0,svg.rule .arrow')){const s=getComputedStyle(e);"
