@@ -17,7 +17,9 @@ def load_model_of(model: Any) -> LoadModel:
     model : Scenario model
         ``scenario.model``: nodes under ``distribution``, shedding and island under ``grid``.
     """
-    nodes = [node for node in (getattr(model, "distribution", None) or {}).values() if node.ride_through != "none"]
+    nodes = [
+        node for node in (getattr(model, "distribution", None) or {}).values() if node.ride_through != "none"
+    ]
     # a node without a table of its own counts as the defaults do: not at all
     counts = [node.perc1.sag_count for node in nodes if node.perc1 is not None and node.perc1.sag_count > 0]
     grid = model.grid
