@@ -15,6 +15,7 @@ import csv
 import gzip
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -41,10 +42,10 @@ LORA = "train_llama2_70b_lora_8xB200_mlperf50_lenovo_1s.csv.gz"
 DIFFUSION = "train_stable_diffusion_8xB200_mlperf50_lenovo_1s.csv.gz"
 DATA = Path(os.environ.get("WATTKEEL_DATA", "")) / "starter"
 
-#: Start after the first and length of the six depressions of 10 July 2024, s, and the least voltage left, pu
-#: (NERC Incident Review, 8 January 2025, secondary; 0.25 to 0.40 pu).
+#: Start after the first and length of the six depressions of 10 July 2024, s, and what is left of the voltage
+#: of the source, pu (NERC Incident Review, 8 January 2025, secondary: 0.25 to 0.40 pu on the line).
 SAGS_S = ((0.0, 0.042), (0.532, 0.066), (15.860, 0.058), (21.279, 0.050), (76.249, 0.066), (81.665, 0.059))
-SAG_PU = 0.25
+SAG_PU = 0.4
 FIRST_SAG_S = 20.0
 
 
@@ -58,6 +59,7 @@ class Case:
     scenarios: dict[str, Callable[[], wk.Scenario]]
     needs: str = ""
     findings: dict[str, list[Finding]] = field(default_factory=dict)
+    lowest_pu: float = 1.0
 
 
 # %% Storage, by one rule for all cases
@@ -418,7 +420,7 @@ def reasons(case: Case) -> dict[str, set[str]]:
     counted: dict[str, set[str]] = {}
     for finding in (*case.findings["without"], *case.findings["with"]):
         if finding.verdict in UNJUDGED:
-            reason = finding.note.split("; ")[0] or "no reason given"
+            reason = re.sub(r" \([^)]*\)$", "", finding.note.split("; ")[0]) or "no reason given"
             counted.setdefault(f"{SIGNS[finding.verdict]} {reason}", set()).add(finding.profile)
     return counted
 
@@ -460,7 +462,8 @@ def page(cases: Sequence[Case], absent: Sequence[str]) -> str:
         lines += ["Left out, since their data were not there: " + ", ".join(absent) + ".", ""]
     everywhere = common([reasons(case) for case in cases])
     for case in cases:
-        lines += [f"## {case.title}", "", case.about, "", *matrix(case), ""]
+        voltage = f"Lowest voltage at the POI in both runs: {case.lowest_pu:.2f} pu."
+        lines += [f"## {case.title}", "", f"{case.about} {voltage}", "", *matrix(case), ""]
         lines += ["Violated or marginal rules, and what storage makes of them:", "", *changes(case), ""]
         own = {
             reason: names - everywhere.get(reason, set())
@@ -532,7 +535,9 @@ def main() -> int:
             continue
         for run, scenario in case.scenarios.items():
             print(f"{case.name}, {run} storage", file=sys.stderr, flush=True)
-            case.findings[run] = list(wk.simulate(scenario(), progress=False).findings)
+            result = wk.simulate(scenario(), progress=False)
+            case.findings[run] = list(result.findings)
+            case.lowest_pu = min(case.lowest_pu, result.signals["poi.voltage_pu"].min())
         cases.append(case)
     if absent:
         print("WATTKEEL_DATA does not name the data of: " + "; ".join(absent), file=sys.stderr)
