@@ -18,7 +18,7 @@ import numpy as np
 from wattkeel import measures
 from wattkeel.compliance.bands import Band, Excursions, Table, Ticks
 from wattkeel.compliance.finding import Verdict
-from wattkeel.compliance.judged import Judged
+from wattkeel.compliance.judged import Judged, plain
 from wattkeel.compliance.losses import Loss
 from wattkeel.compliance.quantities import need_time
 from wattkeel.compliance.record import CannotJudgeError, Measured, Reading, Record
@@ -27,6 +27,8 @@ __all__ = ["Ask", "View", "band_name", "judge_bands", "merged", "unjudged"]
 
 SWEEP = "sweep depth and duration with `wattkeel capability` to see whether the load would ride through"
 RANK: dict[str, int] = {"pass": 0, "marginal": 1, "fail": 2}
+#: Shortest record that shows load staying where nothing happens, s; shorter where a table's times are.
+LEAST_S = 1.0
 #: Modes of operation in which the site may cease, or must.
 CEASING = ("permissive", "momentary_cessation")
 #: Excursions and losses listed in a finding.
@@ -257,7 +259,7 @@ def _timed(
     details = _details(ask, view, side) | {
         "band": [None if math.isinf(edge) else edge for edge in (first.low, first.high)],
         "min_duration_s": first.shortest_s(),
-        "row": dict(first.row.keys),
+        "row": plain(first.row.keys),
     }
     method = (
         "time for which the load stayed connected while the value was in the band, of the time for which it "
@@ -424,6 +426,8 @@ def _continuous(record: Record, ask: Ask, views: Sequence[View], index: int) -> 
     resolution_s = min(view.table.resolution_s() for view in views)
     if math.isfinite(resolution_s):
         need_time(record, resolution_s)
+    if views[0].below.judged * record.tick_s < min(resolution_s, LEAST_S):
+        raise CannotJudgeError(f"record of {record.length()} is too short to show that load stays")
     if ask.drops:
         raise CannotJudgeError(ask.drops)
     readings: list[tuple[tuple[str, ...], Reading]] = []
@@ -448,7 +452,7 @@ def _continuous(record: Record, ask: Ask, views: Sequence[View], index: int) -> 
     method = f"time in the band until load left in it, of all time in the band; {ask.method}"
     details = _details(ask, views[0], views[0].below) | {
         "band": [None if math.isinf(edge) else edge for edge in (band.low, band.high)],
-        "row": dict(band.row.keys),
+        "row": plain(band.row.keys),
     }
     return Measured(
         merged(readings), judged * record.tick_s, "s", method, [*notes, *ask.notes, *_about_row(band)],
