@@ -150,12 +150,8 @@ def _record_of_run(result: RunResult, settle_s: float) -> Record | CannotJudgeEr
         events=result.events,
         simulated=True,
         reactive_power_var=_signal(result, REACTIVE),
-<<<<<<< HEAD
-        load_model=load_model_of(model),
-        reach=trace_reach(result),
-=======
         load_model=load_model_of(result.scenario.model),
->>>>>>> 7c7f72d1ba3b9672241b6a14404702e85f48cd39
+        reach=trace_reach(result),
     )
 
 

@@ -184,13 +184,10 @@ class Record:
         Reactive power at the POI, var, import (lagging) positive.
     load_model : LoadModel or None
         Of a run: how its load may leave the grid. None where that is not known.
-<<<<<<< HEAD
-    reach : Reach or None
-        Of a run whose load was measured: how far those measurements reach, however short its tick is.
-=======
     remarks : tuple of str
         What every finding on this record must say (that only a stretch of it was judged).
->>>>>>> 7c7f72d1ba3b9672241b6a14404702e85f48cd39
+    reach : Reach or None
+        Of a run whose load was measured: how far those measurements reach, however short its tick is.
     """
 
     power_w: Array
@@ -207,11 +204,8 @@ class Record:
     clock_s: float = 0.0
     reactive_power_var: Array | None = None
     load_model: LoadModel | None = None
-<<<<<<< HEAD
-    reach: Reach | None = None
-=======
     remarks: tuple[str, ...] = ()
->>>>>>> 7c7f72d1ba3b9672241b6a14404702e85f48cd39
+    reach: Reach | None = None
 
     def __post_init__(self) -> None:
         self._spectra: dict[int, measures.Spectrum] = {}
