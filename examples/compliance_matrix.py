@@ -420,7 +420,8 @@ def reasons(case: Case) -> dict[str, set[str]]:
     counted: dict[str, set[str]] = {}
     for finding in (*case.findings["without"], *case.findings["with"]):
         if finding.verdict in UNJUDGED:
-            reason = re.sub(r" \([^)]*\)$", "", finding.note.split("; ")[0]) or "no reason given"
+            told = str(finding.details.get("reason") or finding.note).split("; ")[0]
+            reason = re.sub(r" \([^)]*\)$", "", told) or "no reason given"
             counted.setdefault(f"{SIGNS[finding.verdict]} {reason}", set()).add(finding.profile)
     return counted
 
@@ -526,8 +527,11 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="file for all findings")
     parser.add_argument("--case", action="append", metavar="NAME", help="only this case (repeatable)")
     options = parser.parse_args()
+    every = (*replays(), *others())
+    if unknown := set(options.case or ()) - {case.name for case in every}:
+        parser.error(f"no case {', '.join(sorted(unknown))}; there is {', '.join(c.name for c in every)}")
     cases, absent = [], []
-    for case in (*replays(), *others()):
+    for case in every:
         if options.case and case.name not in options.case:
             continue
         if case.needs and not (DATA / case.needs).is_file():

@@ -298,6 +298,35 @@ def test_what_was_not_kept_at_full_rate_is_drawn_from_envelopes_and_says_so():
     assert draw(around, finding).svg == draw(full, finding).svg
 
 
+def test_rules_of_a_band_are_drawn_on_the_power_that_they_were_judged_on():
+    """Power of waveforms comes twice: a mean over a cycle, and a fast one for rules of a band."""
+    slow, fast = np.full(120_000, 80 * MW), np.full(120_000, 80 * MW)
+    fast[60_000:] += 12 * MW
+    record = Record(slow, 1e-3)
+    record.banded = Record(fast, 1e-3)  # as MeasuredRecord holds it
+    (finding,) = (
+        f for f in evaluate_series(fast, 1e-3, ["ercot_power_variation_2026"]) if " filtered" in f.rule
+    )
+    _, low, high = drawn(source_of(record), finding).arrow()
+    assert high - low == pytest.approx(finding.value, rel=5e-3)
+    _, low, high = drawn(source_of(record), replace(finding, details={}, readings=[])).arrow()
+    assert high == low  # a rule without a band: the slow power, which is constant
+
+
+def test_a_record_without_power_shows_what_it_holds():
+    class VoltageOnly:
+        tick_s, voltage_pu, frequency_hz, has_power = 1e-3, np.ones(5000), None, False
+
+        @property
+        def power_w(self):
+            raise RuntimeError("the record holds no power")
+
+    body = render_compliance(VoltageOnly(), [finding_of("not_evaluated")], on=DAY)
+    assert "5 s in steps of 1 ms" in body
+    assert 'aria-label="Voltage"' in body
+    assert "No rule could be evaluated" in body
+
+
 def test_nothing_is_drawn_of_what_was_not_recorded():
     source = source_of(Record(np.full(1000, MW), 1.0))
     finding = replace(ride(curve={}), time_s=None)

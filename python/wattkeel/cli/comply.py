@@ -358,18 +358,18 @@ def _out_dir(text: str | None) -> Path | None:
 
 
 def _write(judged: _Judged, folder: Path) -> Path | None:
-    """Write the findings, and the page where the report has one; return its path."""
-    from wattkeel import report
+    """Write the findings and the page; return its path."""
     from wattkeel.jsonio import write_json
+    from wattkeel.report import compliance_page
     from wattkeel.rundir import FINDINGS
 
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / FINDINGS, judged.findings)
-    page: Any = getattr(report, "compliance_page", None)
-    if page is None:
+    source = judged.record if judged.result is None else judged.result
+    if source is None:
         return None
-    page(judged.findings, folder / PAGE, source=judged.source, record=judged.record, result=judged.result)
-    return folder / PAGE
+    title = f"Compliance of {judged.source}"
+    return compliance_page(source, judged.findings, folder / PAGE, title=title, notes=judged.notes)
 
 
 def _as_dict(judged: _Judged, page: Path | None) -> dict[str, Any]:

@@ -33,13 +33,18 @@ __all__ = ["compliance_page", "render_compliance"]
 
 @dataclass(frozen=True, slots=True)
 class _Recorded:
-    """A measured record in the form in which runs give their signals."""
+    """A measured record in the form in which runs give their signals.
+
+    `banded` is the same record with the power on which rules of a band of frequencies were judged, where it
+    is another than that of the rest.
+    """
 
     tick_s: float
     ticks: int
     signals: Mapping[str, Array]
     envelopes: Sequence[EnvelopeLike] = field(default_factory=tuple)
     windows: Sequence[WindowLike] = field(default_factory=tuple)
+    banded: SourceLike | None = None
 
 
 def source_of(record: RecordLike | SourceLike) -> SourceLike:
@@ -48,14 +53,17 @@ def source_of(record: RecordLike | SourceLike) -> SourceLike:
         return cast("SourceLike", record)
     measured = record
     given = {
-        "poi.power_w": measured.power_w,
+        # a record of voltage alone holds no power and refuses to be asked for it
+        "poi.power_w": measured.power_w if getattr(measured, "has_power", True) else None,
         "poi.voltage_pu": measured.voltage_pu,
         "poi.frequency_hz": measured.frequency_hz,
     }
     signals = {
         name: np.asarray(values, dtype=np.float64) for name, values in given.items() if values is not None
     }
-    return _Recorded(measured.tick_s, len(measured.power_w), signals)
+    ticks = max((len(values) for values in signals.values()), default=0)
+    fast = getattr(measured, "banded", None)
+    return _Recorded(measured.tick_s, ticks, signals, banded=None if fast is None else source_of(fast))
 
 
 def render_compliance(
@@ -95,7 +103,7 @@ def render_compliance(
     if findings:
         matrix, moments, standing = compliance_parts(source, findings, day)
         verdicts = findings_table(findings, end_s > LONG_RUN_S)
-    panels = [panel for panel in build_panels(source) if _finite(panel.lines[0].extremes())]
+    panels = [panel for panel in build_panels(source) if _finite(panel.lines[0].extremes())] if end_s else []
     length = f"{duration(end_s)} in steps of {duration(source.tick_s)}"
     remarks = "".join(f"<li>{text(note)}</li>" for note in notes)
     asset = resources.files("wattkeel.report").joinpath("assets")

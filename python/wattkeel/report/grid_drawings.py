@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wattkeel.report.drawing import Drawing, Sheet, course, identity, middles, padded, words_of
-from wattkeel.report.interface import Array, FindingLike, SourceLike
+from wattkeel.report.interface import FindingLike, SourceLike
 from wattkeel.report.markup import duration, number, plain_name, quantity
 from wattkeel.report.power_drawings import MW, around, row_of
 from wattkeel.report.series import Reader
@@ -26,7 +27,7 @@ LONGEST_WAITS = 12.0
 #: Most excursions that are drawn.
 EXCURSIONS = 60
 #: Most samples that are searched for the time beyond each level.
-SEARCHED = 2_000_000
+SEARCHED = 20_000_000
 
 
 Corners = list[tuple[float, float]]
@@ -154,26 +155,25 @@ def _time_beyond(
     if not reader.full_rate or len(reader.levels[0]) > SEARCHED:
         return []
     values = reader.levels[0].mean
-    extreme = float(np.nanmin(values) if below else np.nanmax(values))
-    edge = max(min(extreme, span[1]), span[0])
-    if edge >= start if below else edge <= start:
+    at = np.flatnonzero(values < start if below else values > start)
+    if not at.size:
         return []
-    outside = values[values < start] if below else values[values > start]
-    levels = np.linspace(start, edge, LEVELS)
-    if not outside.size:
-        return []
+    outside = values[at]
+    edge = max(min(float(outside.min() if below else outside.max()), span[1]), span[0])
     points = []
-    for level in levels:
-        time_s = _longest(values < level if below else values > level) * source.tick_s
-        if time_s > 0.0:
-            points.append((_at(time_s), float(level)))
+    for level in np.linspace(start, edge, LEVELS):
+        ticks = _longest(at[outside < level if below else outside > level])
+        if ticks:
+            points.append((_at(ticks * source.tick_s), float(level)))
     return points
 
 
-def _longest(flags: Array | np.ndarray[Any, np.dtype[np.bool_]]) -> int:
-    """Length of the longest stretch of true values."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
-    return int((edges[1::2] - edges[::2]).max()) if edges.size else 0
+def _longest(at: NDArray[np.int64]) -> int:
+    """Length of the longest stretch of consecutive numbers."""
+    if not at.size:
+        return 0
+    breaks = np.flatnonzero(np.diff(at) > 1) + 1
+    return int(np.diff(np.concatenate([[0], breaks, [at.size]])).max())
 
 
 def recovery(source: SourceLike, finding: FindingLike) -> Drawing | None:

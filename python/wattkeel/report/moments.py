@@ -12,9 +12,9 @@ from wattkeel.report.interface import FindingLike, SourceLike
 from wattkeel.report.markup import number, plain_name, text
 from wattkeel.report.matrix import matrix_table
 from wattkeel.report.outcome import UNJUDGED
-from wattkeel.report.power_drawings import change, demand, line, percentile, spectrum, worst_label
+from wattkeel.report.power_drawings import band_of, change, demand, line, percentile, spectrum, worst_label
 from wattkeel.report.sections import VERDICTS
-from wattkeel.report.standing import STANDING, standing_table
+from wattkeel.report.standing import standing, standing_table
 
 __all__ = ["DRAWINGS", "compliance_parts", "day_of", "draw"]
 
@@ -28,8 +28,9 @@ Draw = Callable[[SourceLike, FindingLike], Drawing | None]
 
 def draw(source: SourceLike, finding: FindingLike) -> Drawing | None:
     """The worst moment of a finding with its limit on it; None where the record shows nothing of it."""
-    chosen = _drawing_of(finding)
-    return chosen(source, finding)
+    fast = getattr(source, "banded", None)
+    seen = source if fast is None or band_of(finding) is None else fast
+    return _drawing_of(finding)(seen, finding)
 
 
 def _drawing_of(finding: FindingLike) -> Draw:
@@ -92,7 +93,7 @@ def compliance_parts(source: SourceLike, findings: Sequence[FindingLike], on: da
         else:
             figures.append((finding, _figure(finding, drawing)))
     drawn = frozenset(identity(finding) for finding, _ in figures)
-    standings = {f.profile: STANDING.get(f.status, (plain_name(f.status), ""))[0] for f in findings}
+    standings = {f.profile: standing(f.status) for f in findings}
     matrix = matrix_table(findings, standings, drawn)
     return matrix, _moments(figures, left_out) + _unjudged(findings), standing_table(findings, on)
 
@@ -145,9 +146,8 @@ def _unjudged(findings: Sequence[FindingLike]) -> str:
         reasons: dict[str, list[FindingLike]] = {}
         for finding in findings:
             if finding.verdict == verdict:
-                reasons.setdefault(finding.note.split("; evidence:")[0] or "no reason given", []).append(
-                    finding
-                )
+                reason = finding.details.get("reason") or finding.note.split("; evidence:")[0]
+                reasons.setdefault(str(reason) or "no reason given", []).append(finding)
         if not reasons:
             continue
         items = "".join(

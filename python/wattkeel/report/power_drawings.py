@@ -36,6 +36,8 @@ MW = 1e-6
 CONTEXT, LEAST_TICKS = 0.6, 12
 #: Most samples that are filtered for one drawing.
 FILTERED_SAMPLES = 4_000_000
+#: Most samples whose ramps are put in order.
+RAMP_SAMPLES = 8_000_000
 #: Decades of a spectrum below its largest line or limit.
 DECADES = 5.0
 #: Signals of the point of interconnection; a rule on anything else (events) is drawn on the first.
@@ -346,9 +348,10 @@ def percentile(source: SourceLike, finding: FindingLike) -> Drawing | None:
     window_s = float(row_of(finding).get("window_s", 60.0))
     if not reader.full_rate or finding.limit is None or finding.value is None:
         return None
+    band = reader.finest(RAMP_SAMPLES)
     try:
-        ramps = np.abs(measures.rolling_average_ramp(reader.levels[0].mean, source.tick_s, window_s))
-    except ValueError:
+        ramps = np.abs(measures.rolling_average_ramp(band.mean, band.period_s, window_s))
+    except ValueError:  # a gap, or too short for the window
         return None
     shares = np.linspace(0.0, 100.0, 401)
     heights = np.percentile(ramps, shares) * MW * 60.0
@@ -366,13 +369,16 @@ def percentile(source: SourceLike, finding: FindingLike) -> Drawing | None:
     about = f"{plain_name(finding.rule)}: {words_of(finding)}. {below}"
     title = f"Absolute ramp over {number(window_s)} s (MW/min)"
     svg = sheet.svg(identity(finding), title, about, "share of all ramps of the record (%)")
-    return Drawing(svg, "Rolling differences of the whole record, settling included, in order of size.")
+    means = "" if band.plain else f" of means over {duration(band.period_s)}"
+    return Drawing(
+        svg, f"Rolling differences{means} of the whole record, settling included, in order of size."
+    )
 
 
 def spectrum(source: SourceLike, finding: FindingLike) -> Drawing | None:
     """Amplitudes of the whole record with the band shaded and, where the limit is one of power, its line."""
     edges, reader = band_of(finding), Reader(source, finding.quantity)
-    if edges is None or not reader or not np.isfinite(reader.levels[0].mean).all():
+    if edges is None or not reader or not math.isfinite(reader.integral()):
         return None
     found = amplitude_spectrum(reader)
     if found is None:

@@ -26,6 +26,7 @@ from wattkeel.report.markup import (
 from wattkeel.report.outcome import UNJUDGED, not_recorded
 from wattkeel.report.panels import signal_names, storage_units
 from wattkeel.report.series import Reader
+from wattkeel.report.standing import standing
 from wattkeel.summary import nominal_energy_j, settled_s
 
 #: Verdict -> (order, word); the style sheet colours by the verdict's name.
@@ -90,7 +91,7 @@ def _finding_row(finding: FindingLike, long_run: bool, charts: bool) -> str:
         text(limit),
         text(margin),
         when,
-        f"{text(finding.status)} {date}<small>{link(finding.source)}</small>",
+        f"{text(standing(finding.status))} {date}<small>{link(finding.source)}</small>",
         _how(finding),
     )
     joined = "".join(f"<td{_side(i)}>{cell}</td>" for i, cell in enumerate(cells))

@@ -9,7 +9,7 @@ from datetime import date
 from wattkeel.report.interface import FindingLike
 from wattkeel.report.markup import link, plain_name, table, text
 
-__all__ = ["EVIDENCE", "STANDING", "age", "standing_table"]
+__all__ = ["EVIDENCE", "STANDING", "age", "standing", "standing_table"]
 
 #: Status of a document -> (mark, what it means for the reader).
 STANDING: dict[str, tuple[str, str]] = {
@@ -34,6 +34,11 @@ EVIDENCE: dict[str, str] = {
 }
 _DAYS_PER_YEAR = 365.2425
 _DATE = re.compile(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?")
+
+
+def standing(status: str) -> str:
+    """Standing of a document in a few words."""
+    return STANDING.get(status, (plain_name(status), ""))[0]
 
 
 def age(of: str, on: date) -> str:
