@@ -340,7 +340,9 @@ def others(size_mw: int = 100) -> Iterator[Case]:
 # %% What the page says
 def margin(finding: Finding) -> str:
     """Return the margin in percent of the limit."""
-    return "" if finding.margin is None else f"{100.0 * finding.margin:.0f} %".replace("-", "−")
+    if finding.margin is None:
+        return ""
+    return f"{round(100.0 * finding.margin)} %".replace("-", "−")
 
 
 def cell(findings: Sequence[Finding]) -> str:
@@ -355,8 +357,8 @@ def cell(findings: Sequence[Finding]) -> str:
     worst = min(
         judged, key=lambda finding: (WORST.index(finding.verdict), finding.margin if finding.margin else 0.0)
     )
-    rest = f" (+{len(unjudged)} –)" if unjudged else ""
-    return f"{SIGNS[worst.verdict]} {margin(worst)}{rest}".strip()
+    rest = f"(+{len(unjudged)} –)" if unjudged else ""
+    return " ".join(part for part in (SIGNS[worst.verdict], margin(worst), rest) if part)
 
 
 def both(case: Case, chosen: Callable[[Finding], bool]) -> str:

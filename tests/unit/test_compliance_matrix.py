@@ -46,6 +46,8 @@ def finding(verdict, margin=None, rule="ramp", **more) -> Finding:
         ([finding("marginal", -0.01), finding("pass", 0.5)], "≈ −1 %"),
         ([finding("not_evaluated"), finding("emt_required")], "◇"),
         ([finding("not_evaluated")], "–"),
+        ([finding("marginal", -0.004)], "≈ 0 %"),
+        ([finding("pass"), finding("not_evaluated")], "✓ (+1 –)"),
     ],
 )
 def test_a_cell_names_the_worst_rule_and_what_was_not_judged(example, findings, said):
