@@ -25,6 +25,7 @@ from wattkeel.compliance.record import CannotJudgeError, Record
 from wattkeel.compliance.records import MeasuredRecord, load_record
 from wattkeel.compliance.verdicts import judge_profile, judge_scenario_rule
 from wattkeel.errors import Fault, ScenarioError
+from wattkeel.spectra import trace_reach
 
 __all__ = [
     "Demand",
@@ -150,6 +151,7 @@ def _record_of_run(result: RunResult, settle_s: float) -> Record | CannotJudgeEr
         simulated=True,
         reactive_power_var=_signal(result, REACTIVE),
         load_model=load_model_of(result.scenario.model),
+        reach=trace_reach(result),
     )
 
 

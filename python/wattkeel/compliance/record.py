@@ -14,6 +14,7 @@ from wattkeel import measures
 
 if TYPE_CHECKING:
     from wattkeel.compliance.finding import Verdict
+    from wattkeel.spectra import Reach
 
 __all__ = [
     "MW",
@@ -185,6 +186,8 @@ class Record:
         Of a run: how its load may leave the grid. None where that is not known.
     remarks : tuple of str
         What every finding on this record must say (that only a stretch of it was judged).
+    reach : Reach or None
+        Of a run whose load was measured: how far those measurements reach, however short its tick is.
     """
 
     power_w: Array
@@ -202,6 +205,7 @@ class Record:
     reactive_power_var: Array | None = None
     load_model: LoadModel | None = None
     remarks: tuple[str, ...] = ()
+    reach: Reach | None = None
 
     def __post_init__(self) -> None:
         self._spectra: dict[int, measures.Spectrum] = {}
@@ -268,6 +272,8 @@ class Record:
                 f"sampling {self.tick_s:g} s cannot show {f_low_hz:g}-{f_high_hz:g} Hz "
                 f"(it needs more than {2.0 * f_high_hz:g} samples/s)"
             )
+        if self.reach is not None and f_high_hz > self.reach.limit_hz * (1.0 + measures.TOLERANCE):
+            raise CannotJudgeError(f"the load cannot show {f_low_hz:g}-{f_high_hz:g} Hz: {self.reach.why}")
 
     def spectrum(self, settle_s: float = 0.0) -> measures.Spectrum:
         """Spectrum of the judged part; kept, since several rules ask for it."""
