@@ -29,7 +29,8 @@ ROOMS = {
     "sizing",
 }
 # Modules that compose rooms for the user, or write down what the rooms found.
-COMPOSERS = {"__init__", "cli", "result", "rundir", "simulation"}
+# qualify is one: it runs bench scenarios, judges them in the form of compliance, and writes the evidence.
+COMPOSERS = {"__init__", "cli", "qualify", "result", "rundir", "simulation"}
 
 # Never loaded by a run without the extra that names them.
 OPTIONAL = {
