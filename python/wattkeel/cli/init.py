@@ -14,6 +14,7 @@ from wattkeel.cli.common import Verbs
 TEMPLATES = (
     "quickstart",
     "measured-cluster",
+    "gpu-training-trace",
     "gigawatt",
     "weak-grid",
     "outage",

@@ -33,6 +33,7 @@ POI_POWER = "poi_power"  # of files that wattkeel wrote itself
 LIVE_PU = 0.7  # typical voltage (95 % quantile) below which a base is wrong (1/sqrt 3 = 0.58), and
 HIGH_PU = 1.4  # above which it is
 NEAR = 0.15  # share by which a typical voltage may lie beside the base that tells its connection
+MOST_VOLTAGE = 1e9  # of any unit, that is believed
 DEAD_PU = 0.1  # voltage below which a meter has no frequency
 MIXED = 0.02  # share of frequencies near each of the nominal ones from which a record is a mixture
 
@@ -210,6 +211,13 @@ def voltage(
     if not unit:
         return None
     values = np.column_stack([read.of[one.index] for one in chosen])
+    absurd = np.flatnonzero((np.abs(values) > MOST_VOLTAGE).any(axis=1))
+    if absurd.size:
+        largest = f"{np.nanmax(np.abs(values)):.4g} {unit} ({place(absurd.tolist())})"
+        notes.fault(
+            f"{shown_names(names)}: a voltage of {largest}", "correct the unit, or delete these samples"
+        )
+        return None
     below = np.flatnonzero((values < 0.0).any(axis=1))
     if below.size:
         notes.fault(
