@@ -4,10 +4,11 @@ Every kernel takes the next ``n`` samples of a series and goes on from where its
 is cut changes no bit. State is flat arrays that the caller owns: ``tally`` counts, ``level`` holds values,
 ``past`` what a window still needs. They are made by `wattkeel.meters`.
 
-Windows use the scheme of M. van Herk (Pattern Recognition Letters 13 (1992) 517): a window of L samples is the
-end of one block of L and the beginning of the next. What the end gives is tabulated when its block is full;
-what the beginning gives is carried along. A sample costs three comparisons whatever the window and the signal,
-where a queue of candidates branches on every one; and sums need no subtraction, so that they do not drift.
+Windows use the scheme of M. van Herk (Pattern Recognition Letters 13 (1992) 517): a window of L samples is
+the end of one block of L and the beginning of the next. What the end gives is tabulated when its block is
+full; what the beginning gives is carried along. A sample costs three comparisons whatever the window and the
+signal, where a queue of candidates branches on every one; and sums need no subtraction, so that they do not
+drift.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ def filter_run(n, lanes, across, sections, section, memory, tally, level, x, y):
     """Pass ``x`` through ``lanes`` filters side by side into ``y`` (lanes, n).
 
     ``x`` is (n,) for all of them where ``across`` is 0, else (lanes, across) with a row for each. A filter is
-    a cascade of ``sections`` sections of second order in transposed direct form II: ``section`` (sections, 5,
-    lanes) holds b0 b1 b2 a1 a2, ``memory`` (sections, 2, lanes) their state. What is filtered is the deviation
-    from ``level`` (lanes,); ``tally[0]`` counts samples.
+    a cascade of ``sections`` sections of second order in transposed direct form II: ``section`` (sections,
+    5, lanes) holds b0 b1 b2 a1 a2, ``memory`` (sections, 2, lanes) their state. What is filtered is the
+    deviation from ``level`` (lanes,); ``tally[0]`` counts samples.
     """
     for i in range(n):
         for j in range(lanes):
@@ -62,11 +63,11 @@ def range_run(n, ticks, mode, tally, level, past, x, y):
     """Change in the closed window of ``ticks + 1`` samples that ends at each sample (shorter at the start).
 
     ``mode`` BOTH: max - min, negative where the last sample is not the largest; the first time that a change
-    is the largest so far, its last sample is one of the extremes, so the sign says rise or fall. UP: rise from
-    the smallest sample to the last. DOWN: fall from the largest.
-    ``level`` is the largest and the smallest of the block so far, ``tally[0]`` its filling; ``past`` holds the
-    block (L,) and, of the block before, the largest (L + 1,) and the smallest (L + 1,) from each place to the
-    end, with L = ticks + 1.
+    is the largest so far, its last sample is one of the extremes, so the sign says rise or fall. UP: rise
+    from the smallest sample to the last. DOWN: fall from the largest.
+    ``level`` is the largest and the smallest of the block so far, ``tally[0]`` its filling; ``past`` holds
+    the block (L,) and, of the block before, the largest (L + 1,) and the smallest (L + 1,) from each place to
+    the end, with L = ticks + 1.
     """
     length = ticks + 1
     tops, bottoms = length, 2 * length + 1
@@ -151,7 +152,7 @@ def difference_run(n, ticks, tally, past, x, y):
 def worst_run(n, mode, limit, tally, level, y):
     """Take in a reading that exists at every sample: its largest value, and the time above ``limit``.
 
-    ``mode`` BOTH: size of the reading, UP: reading where it is above 0, DOWN: where it is below, turned round.
+    ``mode`` BOTH: size of the reading, UP: reading where it is above 0, DOWN: where it is below, turned.
     ``level`` is the largest value and that reading with its sign. ``tally``: samples; sample of the largest
     value (the first of equal ones); length of the stretch above the limit under way, and whether it holds the
     largest value; length of the stretch that holds it; longest stretch; samples above the limit; stretches.
@@ -201,8 +202,8 @@ def tones_run(n, tones, turn, memory, level, x):
     """Fourier sums of ``x`` at ``tones`` frequencies.
 
     ``turn`` (2, tones) is cosine and sine of the angle of one tick. ``memory`` (6, tones): where the phasor
-    stands, the sum of samples times phasor, the sum of phasors. ``level``: level that is taken off the samples,
-    and their sum without it.
+    stands, the sum of samples times phasor, the sum of phasors. ``level``: level that is taken off the
+    samples, and their sum without it.
     """
     for i in range(n):
         v = x[i] - level[0]
