@@ -23,7 +23,7 @@ INTERRUPTED = 130
 BROKEN_PIPE = 141
 
 _EPILOG = """\
-exit status: 0 done, 1 a limit is violated (run --fail-on), 2 bad input, 3 a fault of wattkeel,
+exit status: 0 done, 1 a limit is violated (--fail-on), 2 bad input, 3 a fault of wattkeel,
 130 interrupted.
 First steps: wattkeel init && wattkeel check quickstart.toml && wattkeel run quickstart.toml
 """
@@ -33,6 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all verbs; each sets ``act``, the function that does it."""
     from wattkeel.cli import (
         check,
+        comply,
         export,
         flicker,
         import_record,
@@ -53,7 +54,20 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"wattkeel {__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
-    for verb in (init, import_record, check, run, report, export, flicker, resonance, presets, schema, info):
+    for verb in (
+        init,
+        import_record,
+        check,
+        run,
+        comply,
+        report,
+        export,
+        flicker,
+        resonance,
+        presets,
+        schema,
+        info,
+    ):
         verb.add_parser(verbs)
     return parser
 

@@ -13,7 +13,17 @@ from numpy.typing import NDArray
 from wattkeel import measures
 from wattkeel.meters import Kept, MeterBank, Wanted, WantedSpan
 
-__all__ = ["MW", "CannotJudgeError", "Measured", "Metered", "Reading", "Record", "Unkept", "within"]
+__all__ = [
+    "MW",
+    "CannotJudgeError",
+    "Measured",
+    "Metered",
+    "Reading",
+    "Record",
+    "Unkept",
+    "first_judged",
+    "within",
+]
 
 Array = NDArray[np.float64]
 
@@ -29,6 +39,11 @@ def within(value: float, limit: float, *, at_least: bool = False) -> bool:
     """Whether a value meets a limit: <= (or >=) with a relative tolerance of 1e-9."""
     slack = abs(limit) * measures.TOLERANCE
     return value >= limit - slack if at_least else value <= limit + slack
+
+
+def first_judged(settle_s: float, tick_s: float) -> int:
+    """First sample at or after a time from the start, s."""
+    return math.ceil(settle_s / tick_s * (1.0 - measures.TOLERANCE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +157,8 @@ class Record:
         Whether the record is that of a run.
     clock_s : float
         Time of day of the first sample, s, for intervals that are aligned to the clock.
+    remarks : tuple of str
+        What every finding on this record must say (that only a stretch of it was judged).
     metered : Metered or None
         What meters found of this very record while it came; the rest is read of the record itself.
     """
@@ -158,6 +175,7 @@ class Record:
     events: Sequence[Any] = ()
     simulated: bool = False
     clock_s: float = 0.0
+    remarks: tuple[str, ...] = ()
     metered: Metered | None = None
 
     def __post_init__(self) -> None:
@@ -165,11 +183,6 @@ class Record:
         self._found: dict[str, Mapping[str, Any]] = {}
         if self.metered is not None and self.metered.skip == self.first():
             self._found.update(self.metered.found)
-
-    @property
-    def ticks(self) -> int:
-        """Samples of the record."""
-        return self.power_w.size
 
     def read(self, *wanted: Wanted) -> list[Mapping[str, Any]]:
         """What meters find of the power from `first` on; each wish is metered once.
@@ -209,13 +222,25 @@ class Record:
         """
         return limit
 
+    @property
+    def samples(self) -> int:
+        """Number of samples, of whatever quantity."""
+        return self.power_w.size
+
+    def of_rule(self, keys: Mapping[str, Any]) -> Record:
+        """The record on which a rule with these keys is judged: this one.
+
+        A record that holds its power in more than one form (`wattkeel.compliance.records`) chooses here.
+        """
+        return self
+
     def first(self, settle_s: float = 0.0) -> int:
         """First sample that is judged, given how long the measure itself must settle.
 
         The measure starts where the site has settled, so that one time follows the other: what happens before
         `self.settle_s` reaches no verdict.
         """
-        return math.ceil((self.settle_s + settle_s) / self.tick_s * (1.0 - measures.TOLERANCE))
+        return first_judged(self.settle_s + settle_s, self.tick_s)
 
     def judged(self, settle_s: float = 0.0) -> Array:
         """Samples that are judged (a view).
@@ -231,11 +256,11 @@ class Record:
 
     def length(self) -> str:
         """Length of the record as text."""
-        return f"{self.ticks * self.tick_s:g} s"
+        return f"{self.samples * self.tick_s:g} s"
 
     def need_some(self, settle_s: float = 0.0) -> None:
         """Raise CannotJudgeError unless a sample is judged."""
-        if self.ticks <= self.first(settle_s):
+        if self.samples <= self.first(settle_s):
             raise CannotJudgeError(
                 f"record of {self.length()} is not longer than the {self.settle_s + settle_s:g} s "
                 "that are not judged"
@@ -246,7 +271,7 @@ class Record:
         if window_s < self.tick_s * (1.0 - measures.TOLERANCE):
             raise CannotJudgeError(f"sampling {self.tick_s:g} s cannot show a window of {window_s:g} s")
         samples = measures.window_ticks(window_s, self.tick_s) + 1
-        if self.ticks - self.first(settle_s) < samples:
+        if self.samples - self.first(settle_s) < samples:
             settled_s = self.settle_s + settle_s
             behind = f" behind the first {settled_s:g} s, which are not judged" if settled_s > 0.0 else ""
             if settle_s > 0.0:
@@ -303,14 +328,14 @@ class Unkept(Record):
 
     Parameters
     ----------
-    ticks : int
+    samples : int
         Samples that passed.
     settings
         As `Record`, without ``power_w``.
     """
 
-    def __init__(self, ticks: int, tick_s: float, **settings: Any) -> None:
-        self._ticks = ticks
+    def __init__(self, samples: int, tick_s: float, **settings: Any) -> None:
+        self._samples = samples
         super().__init__(np.empty(0), tick_s, **settings)
 
     @property
@@ -326,9 +351,9 @@ class Unkept(Record):
         """Nothing to keep."""
 
     @property
-    def ticks(self) -> int:
+    def samples(self) -> int:
         """Samples that passed."""
-        return self._ticks
+        return self._samples
 
     def limit_of_size(self, limit: float, known: bool) -> float | None:
         """As `Record.limit_of_size`: while a run is under way its largest power is not known."""

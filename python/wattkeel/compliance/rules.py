@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from wattkeel import measures, meters
-from wattkeel.compliance.profile import BAND_STATS, SUBSYNCHRONOUS
+from wattkeel.compliance.profile import BAND_STATS, OPTIONS, SUBSYNCHRONOUS
 from wattkeel.compliance.readings import (
     PLAIN,
     TAPERED,
@@ -155,7 +155,7 @@ def _percentile(record: Record, keys: Keys, limit: float, notes: list[str]) -> M
     window_s = float(keys["window_s"])
     record.need_window(window_s)
     ticks = measures.window_ticks(window_s, record.tick_s)
-    if record.ticks - record.first() < 2 * ticks:
+    if record.samples - record.first() < 2 * ticks:
         raise CannotJudgeError(f"record of {record.length()} is shorter than two windows of {window_s:g} s")
     if keys["direction"] != "both":
         raise CannotJudgeError('a percentile of absolute ramps has no direction; write direction = "both"')
@@ -402,5 +402,8 @@ def rule_name(block: str, keys: Keys) -> str:
         parts.append(f"{float(keys['f_lo_hz']):g}-{float(keys['f_hi_hz']):g} Hz")
     if "band_hz" in keys:
         parts.append(f"{float(keys['band_hz'][0]):g}-{float(keys['band_hz'][1]):g} Hz")
-    parts += [keys.get("band"), keys.get("scope"), keys.get("who")]
+    parts += [keys.get("band"), keys.get("scope")]
+    parts += ["/".join(value) if isinstance(value := keys.get(key), list) else value for key in OPTIONS]
+    if "n" in keys:
+        parts.insert(1, keys["n"])
     return " ".join(str(part) for part in parts if part)

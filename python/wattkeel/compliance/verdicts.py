@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from wattkeel.compliance.blocks import BLOCKS
 from wattkeel.compliance.finding import Finding, Verdict
+from wattkeel.compliance.head import APPLIES_TO, BAND_STATS
 from wattkeel.compliance.judges import ROWS, TABLES, Judged
-from wattkeel.compliance.profile import BAND_STATS, Profile, Row
+from wattkeel.compliance.profile import Profile, Row
 from wattkeel.compliance.record import MW, CannotJudgeError, Measured, Reading, Record
 from wattkeel.compliance.rules import OF_RECORD, PER_MINUTE, RULES, dynamic_range, rule_name
 
@@ -18,7 +20,9 @@ Keys = Mapping[str, Any]
 Measure = Callable[[Record, Keys], Measured]
 
 SCENARIO = "scenario"
-LATER = "evaluated by a later version"
+#: What documents about the load itself say in ``applies_to``.
+LOADS = ("load", "transmission_connected_demand")
+NO_RULES = "this file holds facts and no rule: there is nothing to judge"
 
 _KIND_DEFAULTS: dict[str, Any] = {
     "direction": "both",
@@ -32,7 +36,10 @@ _KIND_DEFAULTS: dict[str, Any] = {
 
 
 def judge_profile(record: Record | CannotJudgeError, profile: Profile, remark: str = "") -> list[Finding]:
-    """One finding per rule of a profile, and one per block of another kind.
+    """One finding per rule of a profile: no row passes unseen.
+
+    Rows without numbers are "not_evaluated", and so is a block that has no judge or from which the choice of
+    the user left nothing.
 
     Parameters
     ----------
@@ -45,37 +52,46 @@ def judge_profile(record: Record | CannotJudgeError, profile: Profile, remark: s
     findings: list[Finding] = []
     names: dict[str, int] = {}
     for block in dict.fromkeys(row.block for row in profile.rows):
+        rows = profile.rows_of(block)
         if block in TABLES:
-            findings += _judge_table(record, profile, block, remark)
-            continue
-        for row in profile.rows_of(block):
+            if any(row.seen for row in rows):
+                findings += _judge_table(record, profile, block, remark)
+            rows = [row for row in rows if not row.seen]
+        for row in rows:
             name = rule_name(block, row.keys)
             names[name] = names.get(name, 0) + 1
             if names[name] > 1:  # rows that differ in nothing but their limit
                 name = f"{name} ({names[name]})"
-            notes = [*_row_notes(profile, row, record), remark]
-            about = _about(profile, block, row)
-            if not (profile.seen and row.seen):
-                findings.append(_not_evaluated(profile.name, name, about, _unseen(row), notes))
-                continue
-            findings.append(_judge(record, ROWS[block], row.keys, (profile.name, name), about, notes))
-    for block, count in profile.later.items():
-        rows = f" ({count} rows)" if count > 1 else ""
-        findings.append(
-            _not_evaluated(profile.name, f"{block}{rows}", _about(profile, block), LATER, [remark])
-        )
+            findings.append(_judge_row(record, profile, row, name, remark))
+    for block in profile.left_out:
+        reason = "no row of this block belongs to the choice that was made"
+        findings.append(_not_evaluated(profile.name, block, _about(profile, block), reason, [remark]))
+    if not findings:
+        findings.append(_not_evaluated(profile.name, "none", _about(profile, ""), NO_RULES, [remark]))
     return findings
+
+
+def _judge_row(
+    record: Record | CannotJudgeError, profile: Profile, row: Row, name: str, remark: str
+) -> Finding:
+    """Finding of a row that stands for itself, or that is not judged at all."""
+    notes = [*_row_notes(profile, row, record), remark]
+    about = _about(profile, row.block, row)
+    if row.seen and row.block in ROWS:
+        return _judge(record, ROWS[row.block], row.keys, (profile.name, name), about, notes)
+    verdict, reason = BLOCKS[row.block].unjudged(row.keys)
+    if not row.seen:
+        reason = _unseen(row) if verdict == "not_evaluated" else f"{reason}; {_unseen(row)}"
+    return replace(_not_evaluated(profile.name, name, about, reason, notes), verdict=verdict)
 
 
 def _judge_table(
     record: Record | CannotJudgeError, profile: Profile, block: str, remark: str
 ) -> list[Finding]:
-    """Findings of a block whose rows are one table."""
+    """Findings of the seen rows of a block, which are one table."""
     try:
         if isinstance(record, CannotJudgeError):
             raise record
-        if not profile.seen:
-            raise CannotJudgeError("the numbers of this document were not seen")
         judged = TABLES[block](record, profile)
     except CannotJudgeError as reason:
         judged = [Judged(block, reason=str(reason))]
@@ -96,11 +112,12 @@ def _judge_table(
 
 def _about(profile: Profile, block: str, row: Row | None = None) -> dict[str, Any]:
     """What every finding says of its rule's document."""
-    evidence = profile.evidence if row is None else row.keys.get("evidence", profile.evidence)
+    keys: Keys = {} if row is None else row.keys
+    evidence = keys.get("evidence", profile.evidence)
     return {
         "status": profile.status,
         "date": profile.date,
-        "source": profile.source,
+        "source": keys.get("url", profile.source),
         "block": block,
         "evidence": evidence,
     }
@@ -202,7 +219,7 @@ def _judge(
     try:
         if isinstance(record, CannotJudgeError):
             raise record
-        measured = measure(record, keys)
+        measured = measure(record.of_rule(keys), keys)
     except CannotJudgeError as reason:
         return _not_evaluated(*names, about, str(reason), notes)
     return _finding(measured, names, about, notes)
@@ -282,10 +299,14 @@ def _row_notes(profile: Profile, row: Row, record: Record | CannotJudgeError) ->
     if keys.get("window_implied"):
         notes.append("the window is implied, not written in the rule")
     size_w = record.rated_power_w if isinstance(record, Record) else None
-    if size_w and size_w * MW < profile.threshold_mw:
-        notes.append(
-            f"the document applies from {profile.threshold_mw:g} MW; the site has {size_w * MW:g} MW"
-        )
+    threshold_mw = float(keys.get("threshold_mw", profile.threshold_mw))
+    if size_w and size_w * MW < threshold_mw:
+        of = "row" if "threshold_mw" in keys else "document"
+        notes.append(f"the {of} applies from {threshold_mw:g} MW; the site has {size_w * MW:g} MW")
+    if (about := profile.head["applies_to"]) not in LOADS:
+        notes.append(f"the document is about {APPLIES_TO[about]}, not about loads: for comparison")
+    if "effective" in keys:
+        notes.append(f"in force from {keys['effective'].isoformat()}")
     evidence = keys.get("evidence", profile.evidence)
     notes.append(f"evidence: {evidence.replace('_', ' ')}")
     if row.seen and "note" in keys:
@@ -300,7 +321,10 @@ def _words(names: list[str]) -> str:
 def _not_evaluated(
     profile: str, rule: str, about: Mapping[str, Any], reason: str, notes: list[str]
 ) -> Finding:
-    return Finding(profile=profile, rule=rule, verdict="not_evaluated", note=_join([reason, *notes]), **about)
+    note = _join([reason, *notes])
+    return Finding(
+        profile=profile, rule=rule, verdict="not_evaluated", note=note, details={"reason": reason}, **about
+    )
 
 
 def _join(notes: list[str]) -> str:
