@@ -228,7 +228,10 @@ class _Run:
         if directory is not None:
             self._writer = rundir.RunWriter(directory, self._plan, self._manifest, scenario.to_toml())
         self._store: Store = self._writer or RamStore(self._plan)
-        self.recorder = Recorder(self._plan, self._store, list(scenario.model.workload))
+        settle_s = float(scenario.model.compliance.settle_s)
+        self.recorder = Recorder(
+            self._plan, self._store, list(scenario.model.workload), settle_s=settle_s, engine=engine.engine
+        )
         self._meter: RunMeter | None = None
         if POWER in self._plan.chunk_names:
             ahead = engine.ticks - engine.tick

@@ -8,7 +8,7 @@ import numpy as np
 from kernel_inputs import builder, lanes, poison
 
 from wattkeel.filters import butterworth_band
-from wattkeel.prototype import meters as layout
+from wattkeel.prototype import meter_layout as layout
 
 
 def power(rng: np.random.Generator, n: int) -> np.ndarray:

@@ -122,7 +122,8 @@ class TestPercentile:
         assert found["means"] == pytest.approx(plain[1], rel=1e-9)
 
     def test_edges_are_those_of_the_classes(self) -> None:
-        from wattkeel.prototype.meters import RAMP_CLASSES, ramp_class
+        from wattkeel.prototype.meter_layout import RAMP_CLASSES
+        from wattkeel.prototype.meters import ramp_class
 
         for number in (1, 2, 1024, 1025, 30_000, RAMP_CLASSES - 1):
             edge = content.class_edge(number)

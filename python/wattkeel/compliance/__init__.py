@@ -121,6 +121,8 @@ def evaluate(
         settle_s = compliance.settle_s if compliance is not None else 0.0
     loaded = load_profiles(profiles, result.scenario.base_dir)
     keys = [dict(rule) for rule in rules]
+    if not loaded and not keys:
+        return []
     record = _record_of_run(result, settle_s)
     if isinstance(record, CannotJudgeError):
         return _judge(record, loaded, keys)
@@ -180,9 +182,9 @@ def evaluate_record(
 
 
 def _signal(result: RunResult, name: str) -> NDArray[np.float64] | None:
-    """A signal at every tick, or None where it was not kept."""
+    """A signal at every tick (a view), or None where it was not kept."""
     try:
-        return np.ascontiguousarray(result.signals[name])
+        return result.signals[name]
     except KeyError:
         return None
 

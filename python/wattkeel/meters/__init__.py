@@ -6,7 +6,7 @@ record is cut into pieces. Kernels: `wattkeel.prototype.meters` and its C++ twin
 
 from __future__ import annotations
 
-from wattkeel.meters._nodes import Band
+from wattkeel.meters._nodes import CHUNK, Band, Range, Span
 from wattkeel.meters.bank import (
     MeterBank,
     Wanted,
@@ -29,6 +29,7 @@ from wattkeel.meters.rolling import (
 )
 
 __all__ = [
+    "CHUNK",
     "KEPT",
     "SEGMENT",
     "Band",
@@ -38,9 +39,11 @@ __all__ = [
     "Kept",
     "MeanExtremes",
     "MeterBank",
+    "Range",
     "RollingDifference",
     "RollingMean",
     "RollingRange",
+    "Span",
     "Timer",
     "Tone",
     "Tones",

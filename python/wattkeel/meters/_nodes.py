@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from wattkeel.filters import butterworth_band, settling_time
 from wattkeel.measures import TOLERANCE
-from wattkeel.prototype import meters as layout
+from wattkeel.prototype import meter_layout as layout
 
 __all__ = ["CHUNK", "Band", "Causal", "Difference", "Node", "Range", "Span", "Worst", "ZeroPhase", "kernel"]
 
@@ -39,8 +39,10 @@ def kernel(engine: str, name: str) -> Callable[..., Any]:
 
         found: Callable[..., Any] = kernels()[name]
         return found
-    prototype: Callable[..., Any] = getattr(layout, name)
-    return prototype
+    from wattkeel.prototype import meters as prototype
+
+    readable: Callable[..., Any] = getattr(prototype, name)
+    return readable
 
 
 class Node(Protocol):

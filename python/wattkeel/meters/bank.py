@@ -234,9 +234,9 @@ class MeterBank:
         cut = min(self._left, len(samples))
         self._left -= cut
         self.samples += len(samples)
-        judged = np.ascontiguousarray(samples[cut:])
+        judged = samples[cut:]
         for start in range(0, len(judged), CHUNK):
-            part = judged[start : start + CHUNK]
+            part = np.ascontiguousarray(judged[start : start + CHUNK])
             for node in self._nodes:
                 node.feed(part)
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from wattkeel import measures
 from wattkeel.measures import TOLERANCE, Spectrum
 from wattkeel.meters._nodes import CHUNK, Counts, Difference, kernel
-from wattkeel.prototype import meters as layout
+from wattkeel.prototype import meter_layout as layout
 
 __all__ = ["KEPT", "SEGMENT", "Content", "Kept", "Percentile", "lasting_line"]
 

@@ -16,20 +16,23 @@ from __future__ import annotations
 import math
 
 from wattkeel.prototype._jit import kernel
+from wattkeel.prototype.meter_layout import (
+    BOTH,
+    CLASSES_PER_OCTAVE,
+    COEFFICIENTS,
+    LEAST_OCTAVE,
+    MEMORIES,
+    OCTAVES,
+    RAMP_CLASSES,
+    UP,
+)
 
 # The same numbers stand in cpp/src/kernels/meters.hpp.
-COEFFICIENTS = 5
-MEMORIES = 2
 TIDY_EVERY = 256
 TINY = 1e-60  # below it a decaying memory is zero: it must not run among the denormals
 INFINITE = math.inf
-CLASSES_PER_OCTAVE = 1024
-LEAST_OCTAVE = -10
-OCTAVES = 54
-RAMP_CLASSES = 1 + OCTAVES * CLASSES_PER_OCTAVE
 LEAST_RAMP = 2.0**LEAST_OCTAVE
 MOST_RAMP = 2.0 ** (LEAST_OCTAVE + OCTAVES)
-BOTH, UP, DOWN = 0, 1, 2
 
 
 @kernel
