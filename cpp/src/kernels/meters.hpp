@@ -293,54 +293,79 @@ template <Index mode> static inline double worst_size(double v) {
     return v < 0.0 ? -v : 0.0;
 }
 
+// What worst_run counts, in registers while a stretch is read.
+struct WorstTally {
+    Index samples, at, stretch, holds, held, longest, above, stretches;
+};
+
 template <Index mode>
-static inline void worst_part(Index n, double limit, Index* tally, double* level,
+static inline void worst_part(Index n, double limit, WorstTally& t, double* level,
                               const double* WK_RESTRICT y) {
     for (Index i = 0; i < n; ++i) {
         const double v = worst_size<mode>(y[i]);
         const bool above = v > limit;
         if (!above) {
-            tally[2] = 0;
-            tally[3] = 0;
+            t.stretch = 0;
+            t.holds = 0;
         }
         if (v > level[0]) {
             level[0] = v;
             level[1] = y[i];
-            tally[1] = tally[0];
-            tally[3] = above ? 1 : 0;
-            tally[4] = 0;
+            t.at = t.samples + i;
+            t.holds = above ? 1 : 0;
+            t.held = 0;
         }
         if (above) {
-            tally[2] += 1;
-            tally[4] = tally[3] == 1 ? tally[2] : tally[4];
-            tally[5] = tally[2] > tally[5] ? tally[2] : tally[5];
-            tally[6] += 1;
-            tally[7] += tally[2] == 1 ? 1 : 0;
+            t.stretch += 1;
+            t.held = t.holds == 1 ? t.stretch : t.held;
+            t.longest = t.stretch > t.longest ? t.stretch : t.longest;
+            t.above += 1;
+            t.stretches += t.stretch == 1 ? 1 : 0;
         }
-        tally[0] += 1;
     }
+    t.samples += n;
 }
 
-// A stretch in which nothing is above the limit or the largest value only ends what was under way.
+// Most stretches hold no new largest value, and are below the limit or above it from end to end:
+// they are counted at once.
 template <Index mode>
 static inline void worst_series(Index n, double limit, Index* tally, double* level,
                                 const double* WK_RESTRICT y) {
-    constexpr Index stretch = 64;
-    for (Index start = 0; start < n; start += stretch) {
+    constexpr Index size = 64;
+    WorstTally t{tally[0], tally[1], tally[2], tally[3], tally[4], tally[5], tally[6], tally[7]};
+    for (Index start = 0; start < n; start += size) {
         const double* WK_RESTRICT part = y + start;
-        if (n - start >= stretch) {
-            const double bar = limit < level[0] ? limit : level[0];
-            Index over = 0;
-            for (Index i = 0; i < stretch; ++i) over += worst_size<mode>(part[i]) > bar ? 1 : 0;
-            if (over == 0) {
-                tally[0] += stretch;
-                tally[2] = 0;
-                tally[3] = 0;
-                continue;
-            }
+        const Index count = n - start < size ? n - start : size;
+        const double most = level[0];
+        Index over = 0, larger = 0;
+        for (Index i = 0; i < count; ++i) {
+            const double v = worst_size<mode>(part[i]);
+            over += v > limit ? 1 : 0;
+            larger += v > most ? 1 : 0;
         }
-        worst_part<mode>(n - start < stretch ? n - start : stretch, limit, tally, level, part);
+        if (larger == 0 && over == 0) {
+            t.samples += count;
+            t.stretch = 0;
+            t.holds = 0;
+        } else if (larger == 0 && over == count) {
+            t.samples += count;
+            t.stretches += t.stretch == 0 ? 1 : 0;
+            t.stretch += count;
+            t.held = t.holds == 1 ? t.stretch : t.held;
+            t.longest = t.stretch > t.longest ? t.stretch : t.longest;
+            t.above += count;
+        } else {
+            worst_part<mode>(count, limit, t, level, part);
+        }
     }
+    tally[0] = t.samples;
+    tally[1] = t.at;
+    tally[2] = t.stretch;
+    tally[3] = t.holds;
+    tally[4] = t.held;
+    tally[5] = t.longest;
+    tally[6] = t.above;
+    tally[7] = t.stretches;
 }
 
 static void worst_run(Index n, Index mode, double limit, Index* tally, double* level,

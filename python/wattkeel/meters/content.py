@@ -65,8 +65,9 @@ def lasting_line(
 
 
 def _detrended_line(part: Floats, tick_s: float, f_low_hz: float, f_high_hz: float) -> float:
+    # Sums, not products of matrices: no threads are woken for a short row.
     centred = np.arange(part.size) - 0.5 * (part.size - 1)
-    slope = float(centred @ (part - part.mean())) / float(centred @ centred)
+    slope = float((centred * (part - part.mean())).sum()) / float(np.square(centred).sum())
     return measures.peak_line(part - slope * centred, tick_s, f_low_hz, f_high_hz).amplitude_w
 
 
@@ -133,7 +134,8 @@ class _Power:
 
     def _with_rest(self) -> tuple[float, float, int]:
         rest = self._row[: self._filled] - (self._level or 0.0)
-        return self._sum + float(rest.sum()), self._square + float(rest @ rest), self._count + len(rest)
+        square = float(np.square(rest).sum())
+        return self._sum + float(rest.sum()), self._square + square, self._count + len(rest)
 
     def result(self) -> float:
         """Variance of what was fed."""
