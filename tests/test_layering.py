@@ -18,18 +18,19 @@ LONGEST_FILE_LINES = 600
 LONGEST_FUNCTION_LINES = 60
 
 # Rooms around the core. They take a Scenario or a Result and give a value; none knows another.
+# `power_quality` is no room: like `measures` it is an instrument that rooms read (flicker, rapid changes).
 ROOMS = {
     "compliance",
     "economics",
     "interop",
-    "power_quality",
     "reliability",
     "report",
     "resonance",
     "sizing",
 }
 # Modules that compose rooms for the user, or write down what the rooms found.
-COMPOSERS = {"__init__", "cli", "result", "rundir", "simulation"}
+# qualify is one: it runs bench scenarios, judges them in the form of compliance, and writes the evidence.
+COMPOSERS = {"__init__", "cli", "qualify", "result", "rundir", "simulation"}
 
 # Never loaded by a run without the extra that names them.
 OPTIONAL = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,8 @@ import pytest
 
 from wattkeel.compliance import Finding, judges, load_profile, profile_names
 from wattkeel.compliance.blocks import BLOCKS
-from wattkeel.compliance.record import Record
+from wattkeel.compliance.head import HEAD_RULES
+from wattkeel.compliance.record import LoadModel, Record
 from wattkeel.compliance.verdicts import judge_profile
 from wattkeel.events import Event
 
@@ -101,6 +102,11 @@ def excursions(
     )  # fmt: skip
 
 
+def counter(sag_count: int) -> Record:
+    """Run of a site whose nodes count sags, or do not."""
+    return replace(steady(), simulated=True, load_model=LoadModel(on_voltage=True, sag_count=sag_count))
+
+
 def voltage_steps(depth_pu: float) -> Record:
     """A voltage that falls by a step and returns after 10 s."""
     tick_s = 1e-3
@@ -139,22 +145,27 @@ class Case:
     """Records of one block of a profile.
 
     Every rule of the block passes in one of `good` and fails in none of them, and fails in one of `bad`.
-    `unfailing` are words of rules that no record of these can break, with the reason beside them.
+    `unfailing` are words of rules that no record can break, and `open_` of those that no record can meet
+    either: the reason stands beside them.
     """
 
     good: Sequence[Make]
     bad: Sequence[Make]
     unfailing: tuple[str, ...] = ()
+    open_: tuple[str, ...] = ()
 
 
 def ridden(
     kind: str, *spans: tuple[float, float], tick_s: float = 1e-3, nominal_hz: float = 60.0,
-    unfailing: tuple[str, ...] = (),
+    open_: tuple[str, ...] = (),
 ) -> Case:  # fmt: skip
-    """Case of ride-through: all excursions in one record, and a record for each in which the load leaves."""
+    """Case of ride-through: all excursions in one record, and a record for each in which the load leaves.
+
+    A value inside the continuous band is no excursion: the load that leaves there breaks the continuous row.
+    """
     make = functools.partial(excursions, kind, spans, tick_s=tick_s, nominal_hz=nominal_hz)
     leaving = [functools.partial(make, left=number) for number in range(len(spans))]
-    return Case([make], leaving, unfailing)
+    return Case([make], leaving, open_=open_)
 
 
 def recovers(depth_pu: float, good_s: float, bad_s: float) -> Case:
@@ -169,7 +180,7 @@ def rate(good: float, *, nominal_hz: float) -> Case:
     return Case([functools.partial(make, trips=False)], [functools.partial(make, trips=True)])
 
 
-FREQUENCY_60 = ridden("frequency", (58.0, 100.0), (61.5, 100.0), tick_s=0.05, unfailing=("continuous",))
+FREQUENCY_60 = ridden("frequency", (58.0, 100.0), (61.5, 100.0), (59.5, 2.0), tick_s=0.05)
 
 #: By profile (with a choice where a file has alternatives of unlike nominal values) and block.
 CASES: dict[tuple[str, str], Case] = {
@@ -188,14 +199,15 @@ CASES: dict[tuple[str, str], Case] = {
     ("spp_hill", "power_variation"): Case([steady], [swing]),
     # voltage
     ("caiso_large_load_straw_2026", "voltage_ride_through"): ridden(
-        "voltage", (1.12, 1.0), (0.8, 3.0), (0.6, 1.5), (0.4, 0.6), (0.2, 0.1)
+        "voltage", (1.12, 1.0), (0.8, 3.0), (0.6, 1.5), (0.4, 0.6), (0.2, 0.1), (0.95, 2.0)
     ),
     ("ercot_nogrr282", "voltage_ride_through"): ridden(
-        "voltage", (1.15, 1.0), (0.85, 1.0), (0.65, 0.3), (0.4, 0.15), (0.1, 0.1)
+        "voltage", (1.15, 1.0), (0.85, 1.0), (0.65, 0.3), (0.4, 0.15), (0.1, 0.1), (0.95, 2.0)
     ),
-    ("spp_hill", "voltage_ride_through"): ridden("voltage", (0.7, 0.1)),
+    ("spp_hill", "voltage_ride_through"): ridden("voltage", (0.7, 0.1), (0.95, 2.0)),
     ("itic_2000", "voltage_ride_through"): ridden(
-        "voltage", (0.5, 0.016), (0.75, 0.3), (0.85, 5.0), (1.15, 0.3), (1.3, 0.0025), tick_s=5e-4
+        "voltage", (0.5, 0.016), (0.75, 0.3), (0.85, 5.0), (1.15, 0.3), (1.3, 0.0025), (0.95, 2.0),
+        tick_s=5e-4,
     ),
     ("semi_f47", "voltage_ride_through"): ridden("voltage", (0.6, 0.15), (0.75, 0.4), (0.85, 0.8)),
     ("nerc_prc024_3", "voltage_ride_through"): ridden(
@@ -211,19 +223,22 @@ CASES: dict[tuple[str, str], Case] = {
         "voltage", (0.8, 10.0), (0.6, 5.0), (0.3, 0.5), (1.15, 6.0)
     ),
     ("eu_nc_dcc_2016_1388[area=CE,voltage_row=A]", "voltage_ride_through"): ridden(
-        "voltage", (1.13, 600.0), tick_s=0.05, nominal_hz=50.0
+        "voltage", (1.13, 600.0), (0.95, 2.0), tick_s=0.05, nominal_hz=50.0
     ),
     ("eu_nc_dcc_2016_1388[area=CE,voltage_row=B]", "voltage_ride_through"): ridden(
-        "voltage", (1.07, 600.0), tick_s=0.05, nominal_hz=50.0
+        "voltage", (1.07, 600.0), (0.95, 2.0), tick_s=0.05, nominal_hz=50.0
     ),
     ("fingrid_sjv2024_bess", "voltage_ride_through"): ridden(
-        "voltage", (1.07, 600.0), tick_s=0.05, nominal_hz=50.0
+        "voltage", (1.07, 600.0), (0.95, 2.0), tick_s=0.05, nominal_hz=50.0
     ),
     ("fingrid_sjv2024_bess", "frt_curve"): ridden("voltage", (0.1, 0.1), nominal_hz=50.0),
     ("fingrid_sjv2024_bess", "overvoltage_withstand"): ridden(
         "voltage", (1.12, 4.0), (1.17, 3.0), (1.2, 3.0), nominal_hz=50.0
     ),
     ("other_utilities", "reclosing"): ridden("voltage", (0.5, 0.06)),
+    ("ercot_nogrr282", "sag_counting_transfer_prohibited"): Case(
+        [functools.partial(counter, 0)], [functools.partial(counter, 3)]
+    ),
     # recovery
     ("aemc_package2_draft", "recovery_level"): recovers(0.5, 0.3, 1.5),
     ("caiso_large_load_straw_2026", "recovery"): recovers(0.5, 2.0, 5.0),
@@ -237,11 +252,12 @@ CASES: dict[tuple[str, str], Case] = {
     ("spp_hill", "frequency_ride_through"): FREQUENCY_60,
     ("ieee1547_2018", "frequency_ride_through"): FREQUENCY_60,
     ("fingrid_sjv2024_bess", "frequency_ride_through"): ridden(
-        "frequency", (48.0, 600.0), (51.2, 600.0), tick_s=0.05, nominal_hz=50.0
+        "frequency", (48.0, 600.0), (51.2, 600.0), (49.5, 2.0), tick_s=0.05, nominal_hz=50.0
     ),
     **{
         (f"eu_nc_dcc_2016_1388[area={area}]", "frequency_ride_through"): ridden(
-            "frequency", *spans, tick_s=0.05, nominal_hz=50.0
+            "frequency", *spans, (49.5, 2.0), tick_s=0.05, nominal_hz=50.0,
+            open_=("time of the operator",),  # no number: the system operator sets it
         )
         for area, spans in {
             "CE": [(48.0, 600.0), (48.7, 600.0), (51.2, 600.0)],
@@ -280,49 +296,32 @@ NO_VERDICT: dict[tuple[str, str], str] = {
 
 
 def is_judged(block: str) -> bool:
-    return block in judges.ROWS or block in judges.TABLES
+    return block in judges.ROWS or block in judges.TABLES or block in judges.HEADS
 
 
-#: Cases whose judge is not there yet: they are skipped, and must leave this list with the judge.
-PENDING = {key for key in CASES if not is_judged(key[1])}
-PENDING_BLOCKS = {
-    "flicker",
-    "frequency_point",
-    "frequency_ride_through",
-    "frt_curve",
-    "overvoltage_withstand",
-    "phase_imbalance",
-    "phase_jump",
-    "power_factor",
-    "rapid_voltage_change",
-    "reclosing",
-    "recovery",
-    "recovery_level",
-    "rocof",
-    "voltage_ride_through",
-}
+#: Blocks whose judge is not there yet. Their cases are skipped, and they must leave this list with the judge.
+PENDING: set[str] = set()
 
 
 def test_the_list_of_pending_blocks_is_true() -> None:
-    """A block whose judge is there must have left the list; then its cases run."""
-    assert {block for block in PENDING_BLOCKS if is_judged(block)} == set()
-    assert {block for _, block in PENDING} <= PENDING_BLOCKS
+    assert {block for block in PENDING if is_judged(block)} == set()
+    assert {block for _, block in CASES if not is_judged(block)} <= PENDING
 
 
 @pytest.mark.parametrize("name", profile_names())
 def test_every_judged_rule_has_a_case(name: str) -> None:
     profile = load_profile(name)
-    wanted = {row.block for row in profile.rows if row.seen and is_judged(row.block)}
+    there = {row.block for row in profile.rows if row.seen} | {
+        key for key in HEAD_RULES if profile.head.get(key)
+    }
     given = {block for key, block in [*CASES, *NO_VERDICT] if key.partition("[")[0] == name}
-    assert wanted <= given
-    assert given <= {row.block for row in profile.rows}
+    assert {block for block in there if is_judged(block)} <= given
+    assert given <= there
 
 
 def found(case: tuple[str, str], makes: Sequence[Make]) -> list[list[Finding]]:
     """Findings of the block for each record."""
     profile, block = load_profile(case[0]), case[1]
-    unseen = {row.index for row in profile.rows_of(block) if not row.seen}
-    assert len(unseen) < len(profile.rows_of(block))
     out = []
     for make in makes:
         findings = [f for f in judge_profile(make(), profile) if f.block == block]
@@ -331,18 +330,20 @@ def found(case: tuple[str, str], makes: Sequence[Make]) -> list[list[Finding]]:
     return out
 
 
-@pytest.mark.parametrize("case", [key for key in CASES if key not in PENDING], ids="-".join)
+@pytest.mark.parametrize("case", [key for key in CASES if key[1] not in PENDING], ids="-".join)
 class TestCases:
     def test_a_record_that_meets_it_passes(self, case: tuple[str, str]) -> None:
         every = [finding for each in found(case, CASES[case].good) for finding in each]
         assert [f for f in every if f.verdict == "fail"] == []
-        rules = {f.rule for f in every}
+        rules = {f.rule for f in every if not any(word in f.rule for word in CASES[case].open_)}
+        assert rules
         passed = {f.rule for f in every if f.verdict == "pass"}
         assert rules - passed == set()
 
     def test_a_record_that_does_not_fails(self, case: tuple[str, str]) -> None:
         every = [finding for each in found(case, CASES[case].bad) for finding in each]
-        rules = {f.rule for f in every if not any(word in f.rule for word in CASES[case].unfailing)}
+        spared = (*CASES[case].unfailing, *CASES[case].open_)
+        rules = {f.rule for f in every if not any(word in f.rule for word in spared)}
         failed = {f.rule for f in every if f.verdict == "fail"}
         assert rules - failed == set()
 

@@ -16,7 +16,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from wattkeel.compliance.demand import Demand, demand
 from wattkeel.compliance.finding import Finding, Verdict
+from wattkeel.compliance.load_model import load_model_of
 from wattkeel.compliance.metering import RunMeter, site_of
 from wattkeel.compliance.own_rules import load_rules
 from wattkeel.compliance.profile import Profile, load_profile, profile_names
@@ -26,6 +28,7 @@ from wattkeel.compliance.verdicts import judge_profile, judge_scenario_rule
 from wattkeel.errors import Fault, ScenarioError
 
 __all__ = [
+    "Demand",
     "Finding",
     "MeasuredRecord",
     "Metered",
@@ -33,6 +36,7 @@ __all__ = [
     "Record",
     "RunMeter",
     "Verdict",
+    "demand",
     "evaluate",
     "evaluate_record",
     "evaluate_series",
@@ -44,6 +48,7 @@ __all__ = [
 ]
 
 POWER, VOLTAGE, FREQUENCY = "poi.power_w", "poi.voltage_pu", "poi.frequency_hz"
+REACTIVE = "poi.reactive_power_var"
 
 
 class RunResult(Protocol):
@@ -139,6 +144,8 @@ def _record_of_run(result: RunResult, settle_s: float) -> Record | CannotJudgeEr
         "frequency_hz": _signal(result, FREQUENCY),
         "events": result.events,
         "simulated": True,
+        "reactive_power_var": _signal(result, REACTIVE),
+        "load_model": load_model_of(result.scenario.model),
         "metered": metered,
     }
     if power is not None and power.size:

@@ -8,8 +8,8 @@ from typing import Any
 
 from wattkeel.compliance.blocks import BLOCKS
 from wattkeel.compliance.finding import Finding, Verdict
-from wattkeel.compliance.head import APPLIES_TO, BAND_STATS
-from wattkeel.compliance.judges import ROWS, TABLES, Judged
+from wattkeel.compliance.head import APPLIES_TO, BAND_STATS, HEAD_RULES
+from wattkeel.compliance.judges import HEADS, ROWS, TABLES, Judged
 from wattkeel.compliance.profile import Profile, Row
 from wattkeel.compliance.record import MW, CannotJudgeError, Measured, Reading, Record
 from wattkeel.compliance.rules import OF_RECORD, PER_MINUTE, RULES, dynamic_range, rule_name
@@ -18,6 +18,7 @@ __all__ = ["judge_profile", "judge_scenario_rule"]
 
 Keys = Mapping[str, Any]
 Measure = Callable[[Record, Keys], Measured]
+TableJudge = Callable[[Record, Profile], list[Judged]]
 
 SCENARIO = "scenario"
 #: What documents about the load itself say in ``applies_to``.
@@ -50,25 +51,30 @@ def judge_profile(record: Record | CannotJudgeError, profile: Profile, remark: s
         Added to every note.
     """
     findings: list[Finding] = []
-    names: dict[str, int] = {}
     for block in dict.fromkeys(row.block for row in profile.rows):
         rows = profile.rows_of(block)
         if block in TABLES:
             if any(row.seen for row in rows):
                 findings += _judge_table(record, profile, block, remark)
             rows = [row for row in rows if not row.seen]
-        for row in rows:
-            name = rule_name(block, row.keys)
-            names[name] = names.get(name, 0) + 1
-            if names[name] > 1:  # rows that differ in nothing but their limit
-                name = f"{name} ({names[name]})"
-            findings.append(_judge_row(record, profile, row, name, remark))
+        findings += [_judge_row(record, profile, row, rule_name(block, row.keys), remark) for row in rows]
+    findings += _judge_head(record, profile, remark)
     for block in profile.left_out:
         reason = "no row of this block belongs to the choice that was made"
         findings.append(_not_evaluated(profile.name, block, _about(profile, block), reason, [remark]))
     if not findings:
         findings.append(_not_evaluated(profile.name, "none", _about(profile, ""), NO_RULES, [remark]))
-    return findings
+    return _named_apart(findings)
+
+
+def _named_apart(findings: list[Finding]) -> list[Finding]:
+    """Number rules of one name: rows that differ in their limit only, or that belong to every variant."""
+    names: dict[str, int] = {}
+    apart = []
+    for finding in findings:
+        names[finding.rule] = count = names.get(finding.rule, 0) + 1
+        apart.append(finding if count == 1 else replace(finding, rule=f"{finding.rule} ({count})"))
+    return apart
 
 
 def _judge_row(
@@ -89,10 +95,31 @@ def _judge_table(
     record: Record | CannotJudgeError, profile: Profile, block: str, remark: str
 ) -> list[Finding]:
     """Findings of the seen rows of a block, which are one table."""
+    return _findings(record, profile, block, TABLES[block], remark)
+
+
+def _judge_head(record: Record | CannotJudgeError, profile: Profile, remark: str) -> list[Finding]:
+    """Findings of the rules that stand in the head of a profile."""
+    findings: list[Finding] = []
+    for key, reason in HEAD_RULES.items():
+        if profile.head.get(key) is not True:
+            continue
+        if key in HEADS:
+            judge = HEADS[key]
+            findings += _findings(record, profile, key, lambda *args, judge=judge: [judge(*args)], remark)
+        else:
+            about = _about(profile, key)
+            findings.append(_not_evaluated(profile.name, key.replace("_", " "), about, reason, [remark]))
+    return findings
+
+
+def _findings(
+    record: Record | CannotJudgeError, profile: Profile, block: str, judge: TableJudge, remark: str
+) -> list[Finding]:
     try:
         if isinstance(record, CannotJudgeError):
             raise record
-        judged = TABLES[block](record, profile)
+        judged = judge(record, profile)
     except CannotJudgeError as reason:
         judged = [Judged(block, reason=str(reason))]
     findings = []
@@ -232,7 +259,8 @@ def _finding(
     notes: list[str],
     verdict: Verdict | None = None,
 ) -> Finding:
-    worst, limit = measured.worst(), measured.limit
+    worst = measured.worst()
+    limit = measured.limit_of(worst)
     short = worst.value - limit if measured.at_least else limit - worst.value
     return Finding(
         profile=names[0],
@@ -241,7 +269,7 @@ def _finding(
         value=worst.value,
         limit=limit,
         unit=measured.unit,
-        margin=short / limit if limit else None,
+        margin=short / abs(limit) if limit else None,
         time_s=worst.time_s,
         duration_s=worst.duration_s,
         window_s=worst.window_s,
@@ -256,20 +284,21 @@ def _finding(
 
 
 def _reading(measured: Measured, reading: Reading) -> dict[str, Any]:
-    return {
+    entry = {
         "label": reading.label,
         "value": reading.value,
-        "verdict": "pass" if measured.met(reading) else "fail",
+        "verdict": measured.verdict_of(reading),
         "time_s": reading.time_s,
     }
+    if reading.limit is not None:
+        entry["limit"] = reading.limit
+    return entry
 
 
 def _verdict(measured: Measured) -> Verdict:
-    """Pass or fail when all readings agree, else marginal."""
-    met = {measured.met(reading) for reading in measured.readings}
-    if len(met) > 1:
-        return "marginal"
-    return "pass" if met.pop() else "fail"
+    """That of the readings when all agree, else marginal."""
+    verdicts = {measured.verdict_of(reading) for reading in measured.readings}
+    return "marginal" if len(verdicts) > 1 else verdicts.pop()
 
 
 def _reading_notes(measured: Measured, worst: Reading) -> list[str]:
@@ -278,8 +307,9 @@ def _reading_notes(measured: Measured, worst: Reading) -> list[str]:
     if len(measured.readings) > 1:
         texts = []
         for reading in measured.readings:
-            met = "pass" if measured.met(reading) else "fail"
-            texts.append(f"{reading.label}: {reading.value:.6g}{unit} ({met})")
+            own = "" if reading.limit is None else f" of {reading.limit:.6g}"
+            verdict = measured.verdict_of(reading)
+            texts.append(f"{reading.label}: {reading.value:.6g}{own}{unit} ({verdict})")
         notes.append("readings: " + ", ".join(texts))
     if worst.total_s and worst.duration_s and worst.total_s > worst.duration_s:
         notes.append(f"above the limit for {worst.total_s:.6g} s in all")

@@ -27,12 +27,14 @@ Place = Callable[[Sequence[int]], str]
 NONE = "none"
 NOMINALS_HZ = (50.0, 60.0)
 VOLTAGE_UNITS = ("V", "kV", "MV", "mV", "pu")
+VAR_UNITS = {"var": 1.0, "kvar": 1e3, "mvar": 1e6}  # as headers are read, in lower case
 SQRT3 = math.sqrt(3.0)
 POI_POWER = "poi_power"  # of files that wattkeel wrote itself
 
 LIVE_PU = 0.7  # typical voltage (95 % quantile) below which a base is wrong (1/sqrt 3 = 0.58), and
 HIGH_PU = 1.4  # above which it is
 NEAR = 0.15  # share by which a typical voltage may lie beside the base that tells its connection
+MOST_VOLTAGE = 1e9  # of any unit, that is believed
 DEAD_PU = 0.1  # voltage below which a meter has no frequency
 MIXED = 0.02  # share of frequencies near each of the nominal ones from which a record is a mixture
 
@@ -44,11 +46,11 @@ class Part:
     Attributes
     ----------
     quantity : str
-        "power", "voltage" or "frequency".
+        "power", "reactive power", "voltage" or "frequency".
     names : tuple of str
         Columns, as in the file.
     values : ndarray, shape (n, k)
-        W (k = 1), pu or Hz (k = 1); NaN where there is none.
+        W, var, Hz (k = 1) or pu; NaN where there is none.
     phases : int
         How many of the columns of a voltage are phases; the one after them is the positive sequence.
     """
@@ -150,6 +152,37 @@ def _warn_of_refresh(time_s: Array, each: Array, notes: Notes) -> None:
     sampling.warn_of_refresh(usual_s, sampling.refresh_of(time_s, each, length_s), length_s, notes)
 
 
+# ---------------------------------------------------------------------------------------------- reactive
+
+
+def choose_reactive(signals: Sequence[Signal], wanted: Wanted, notes: RecordNotes) -> list[Signal]:
+    """The column of reactive power: that named, else the only one by its unit."""
+    asked = wanted.reactive_column
+    if asked == NONE:
+        return []
+    found = named(signals, [asked], "--reactive-column", notes) if asked else []
+    wrong = [one.name for one in found if one.column.unit not in VAR_UNITS]
+    if wrong:
+        remedy = "name a column with such a unit: --reactive-column NAME"
+        notes.fault(f"{shown_names(wrong)} is not in var, kvar or Mvar", remedy)
+    found = found or [one for one in signals if one.column.unit in VAR_UNITS]
+    own = [one for one in found if one.column.plain == "poi_reactive_power"]
+    if len(own or found) > 1:
+        names = shown_names([one.name for one in found])
+        notes.warn(f"reactive power is not judged: several columns are: {names}; give --reactive-column")
+        return []
+    return own or found
+
+
+def reactive(chosen: Sequence[Signal], read: Values, wanted: Wanted) -> Part | None:
+    """Reactive power of the site, var, import (lagging) positive."""
+    if not chosen or not is_filled(read.of[chosen[0].index]):
+        return None
+    one = chosen[0]
+    values = read.of[one.index] * VAR_UNITS[one.column.unit]
+    return Part("reactive power", (one.name,), (-values if wanted.sign == "export" else values)[:, None])
+
+
 # ---------------------------------------------------------------------------------------------- voltage
 
 
@@ -210,6 +243,13 @@ def voltage(
     if not unit:
         return None
     values = np.column_stack([read.of[one.index] for one in chosen])
+    absurd = np.flatnonzero((np.abs(values) > MOST_VOLTAGE).any(axis=1))
+    if absurd.size:
+        largest = f"{np.nanmax(np.abs(values)):.4g} {unit} ({place(absurd.tolist())})"
+        notes.fault(
+            f"{shown_names(names)}: a voltage of {largest}", "correct the unit, or delete these samples"
+        )
+        return None
     below = np.flatnonzero((values < 0.0).any(axis=1))
     if below.size:
         notes.fault(

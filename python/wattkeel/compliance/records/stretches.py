@@ -20,6 +20,7 @@ MOST_UNEVEN = 0.25  # share of uneven spacings above which a record was not samp
 LEAST_SKIPS = 8  # single skips from which they may be the beat of a poll against coarse stamps, and
 MOST_BESIDE = 1.5  # spacings within which all stamps must lie beside an even grid then
 JITTER = 0.01  # of the spacing: jitter that is told
+LEAST_TICK_S, MOST_TICK_S = 1e-6, 86400.0  # spacings beyond which the unit of time is wrong
 DRIFT = 2e-4  # by which a clock may be off a round spacing or rate and still be meant to keep it
 
 
@@ -103,8 +104,8 @@ def even(time_s: Floats, usable: Flags, gaps: str, place: Place, notes: Notes) -
     Raises
     ------
     TraceError
-        Fewer than two samples, samples that are not even at all, or a gap where gaps are refused; the
-        fault lists the first gaps with their times and lengths.
+        Fewer than two samples, an absurd spacing, samples that are not even at all, or a gap where gaps are
+        refused; the fault lists the first gaps with their times and lengths.
     """
     rows = np.flatnonzero(usable)
     if len(rows) < 2:
@@ -201,6 +202,11 @@ def _tick(time_s: Floats, notes: Notes) -> float:
     """Even spacing of samples, s: their mean, or the round spacing or rate that was meant."""
     step_s = np.diff(time_s)
     mean_s = float(time_s[-1] - time_s[0]) / len(step_s)
+    if not LEAST_TICK_S <= mean_s <= MOST_TICK_S:
+        notes.stop(
+            f"samples every {mean_s:.4g} s: no record of power is sampled so",
+            "correct the unit of time in the header (t_s, t_ms, ...)",
+        )
     rate_hz = 1.0 / mean_s
     tick_s = 1.0 / round(rate_hz) if rate_hz >= 1.0 else float(round(mean_s))
     if abs(tick_s - mean_s) > DRIFT * mean_s:

@@ -70,6 +70,10 @@ def measured(path: str | os.PathLike[str], wanted: Wanted, notes: RecordNotes) -
     course = estimate(record, base_v=base_v)
     _same_frequency(course, notes)
     grid = _Grid(record.time_s, stretch.tick_s, wanted.step_s)
+    if len(grid.end_s) < 2:
+        length_s = len(record.time_s) * stretch.tick_s
+        message = f"the record lasts {length_s:.4g} s, less than two steps of {grid.tick_s:g} s"
+        notes.stop(message, "give a shorter --step (1 ms), or record for longer")
     power = _power(record, notes)
     cycle_s = 1.0 / record.nominal_frequency_hz
     cycle_w = banded_w = None
