@@ -10,7 +10,6 @@ import fnmatch
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from pathlib import Path
 
 from wattkeel import conversion
 from wattkeel._generated.models import (
@@ -29,6 +28,7 @@ from wattkeel.facility_checks import node_findings, tree_findings
 from wattkeel.grid_checks import shedding_findings, support_findings
 from wattkeel.normalise import SECTIONS, Tree, near
 from wattkeel.playback_checks import playback_findings, playback_warnings
+from wattkeel.profile_files import find_profile
 from wattkeel.resonance_checks import resonance_findings
 from wattkeel.supply_checks import forming_findings, grid_findings
 from wattkeel.toml_text import read_toml
@@ -43,7 +43,6 @@ _MOST_PLACES = 1e7
 _LEAST_EFFICIENCY = 0.01
 # Efficiencies are given to 0.01 %.
 _EFFICIENCY_ROUNDING = 5e-5
-_PROFILES = Path(__file__).resolve().parent / "compliance" / "profiles"
 _MOST_RACKS = 10_000_000
 _MOST_TICKS = 1e11
 _MOST_POINTS = 7
@@ -534,17 +533,12 @@ class Judge:
 
     def _profiles(self) -> None:
         """Check that the profiles are there; what they say is judged by the room that reads them."""
-        shipped = [path.stem for path in _PROFILES.glob("*.toml")]
         for index, name in enumerate(self.model.compliance.profiles):
-            place = f"compliance.profiles[{index}]"
-            if name.endswith(".toml"):
-                try:
-                    read_toml(name)
-                except ScenarioError as error:
-                    for fault in error.faults:
-                        self.fault([place], name, fault.message, fault.remedy)
-            elif name not in shipped:
-                self.fault([place], name, "is no shipped profile", near(name, shipped))
+            try:
+                read_toml(find_profile(name)[0])
+            except ScenarioError as error:
+                for fault in error.faults:
+                    self.fault([f"compliance.profiles[{index}]"], name, fault.message, fault.remedy)
 
     def _signals(self) -> None:
         """Check that the patterns of recorded signals match; unknown while a table is missing."""

@@ -378,8 +378,9 @@ class Normaliser:
                 values.append(self.section(item, nested_model(info), where))
             else:
                 text = self._text(where, item)
-                if text is not None and name == "profiles" and _is_path(text):
-                    text = self._path(text, where)
+                if text is not None and name == "profiles":
+                    path, choice = _split_path(text)
+                    text = self._path(path, where) + choice
                 values.append(text)
         return _UNSET if any(value is _UNSET or value is None for value in values) else values
 
@@ -467,8 +468,12 @@ def _preset_kind(unit: Mapping[Any, Any]) -> object:
         return None
 
 
-def _is_path(text: str) -> bool:
-    return text.endswith(".toml")
+def _split_path(text: str) -> tuple[str, str]:
+    """Split the path of a profile from the choice behind it; no path where it is a name."""
+    path, dot, choice = text.partition(".toml[")
+    if text.endswith(".toml"):
+        return text, ""
+    return (f"{path}.toml", f"[{choice}") if dot and text.endswith("]") else ("", text)
 
 
 def _plain(raw: object) -> bool:

@@ -8,6 +8,11 @@ from typing import Any
 from wattkeel.cli.common import Verbs, add_json, print_json, table
 
 PROFILE = "profile"
+#: Keys of a profile's head that are shown under the names of `Profile`.
+_READ = (
+    "schema_version", "title", "issuer", "url", "date", "date_seen", "status", "evidence", "seen",
+    "threshold_mw",
+)  # fmt: skip
 
 
 def add_parser(verbs: Verbs) -> None:
@@ -92,16 +97,14 @@ def _describe(entry: Entry) -> str:
 
         return describe(kind, name)
     lines = [f"{kind}/{name}: {title}"]
-    rules = ("rows", "later")
-    for key, value in _fields(content):
-        if key not in (*rules, "name", "title") and value not in (None, ""):
-            lines.append(f"  {key} = {value}")
+    shown = ("issuer", "source", "date", "status", "evidence", "seen", "threshold_mw")
+    lines += [f"  {key} = {getattr(content, key)}" for key in shown]
+    lines += [f"  {key} = {value}" for key, value in content.head.items() if key not in _READ]
+    lines += [f"  choose {key} = {' | '.join(values)}" for key, values in content.options().items()]
     for row in content.rows:
         numbers = ", ".join(f"{key} = {value}" for key, value in row.keys.items() if key != "seen")
-        lines.append(
-            f"  {row.block}: {numbers}" if row.seen else f"  {row.block}: numbers not seen, not evaluated"
-        )
-    lines += [
-        f"  {block}: {count} rows, not evaluated by this version" for block, count in content.later.items()
-    ]
+        unseen = "" if row.seen else " (numbers not seen, not evaluated)"
+        lines.append(f"  {row.block}: {numbers}{unseen}".rstrip(": "))
+    if content.facts:
+        lines.append(f"  facts, no rules: {', '.join(content.facts)}")
     return "\n".join(lines)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wattkeel import measures
 
-__all__ = ["MW", "CannotJudgeError", "Measured", "Reading", "Record", "within"]
+if TYPE_CHECKING:
+    from wattkeel.compliance.finding import Verdict
+
+__all__ = ["MW", "CannotJudgeError", "LoadModel", "Measured", "Reading", "Record", "within"]
 
 Array = NDArray[np.float64]
 
@@ -45,6 +48,11 @@ class Reading:
         the whole record.
     window_s : float or None
         Length of the stretch that ends at the worst moment and holds the change, s.
+    limit : float or None
+        Limit of this reading where it is its own (a time that depends on how timers run); that of the rule
+        when None.
+    verdict : Verdict or None
+        Where it does not follow from value and limit: a margin below the resolution is "marginal".
     """
 
     label: str
@@ -53,6 +61,8 @@ class Reading:
     duration_s: float | None = None
     total_s: float | None = None
     window_s: float | None = None
+    limit: float | None = None
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +95,46 @@ class Measured:
     quantity: str = "poi.power_w"
 
     def worst(self) -> Reading:
-        """The reading that is farthest on the wrong side."""
-        pick = min if self.at_least else max
-        return pick(self.readings, key=lambda reading: reading.value)
+        """The reading that is farthest on the wrong side of its limit; a failed one before all others."""
+        sign = -1.0 if self.at_least else 1.0
+        rank = {"pass": 0, "marginal": 1, "fail": 2}
+        return max(
+            self.readings,
+            key=lambda reading: (
+                rank.get(self.verdict_of(reading), 0),
+                sign * (reading.value - self.limit_of(reading)),
+            ),
+        )
 
-    def met(self, reading: Reading) -> bool:
-        """Whether a reading meets the limit."""
-        return within(reading.value, self.limit, at_least=self.at_least)
+    def limit_of(self, reading: Reading) -> float:
+        """Limit of a reading: its own, or that of the rule."""
+        return self.limit if reading.limit is None else reading.limit
+
+    def verdict_of(self, reading: Reading) -> Verdict:
+        """Verdict of a reading by itself."""
+        if reading.verdict is not None:
+            return reading.verdict
+        met = within(reading.value, self.limit_of(reading), at_least=self.at_least)
+        return "pass" if met else "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadModel:
+    """What a run models of how its load leaves the grid.
+
+    A load that cannot trip in the model rides through by assertion; the rules on that are then not evaluated.
+
+    Attributes
+    ----------
+    on_voltage, on_frequency : bool
+        Whether a part of the load, or the site, can leave at a voltage or at a frequency.
+    sag_count : int
+        Least number of sags that a node of the run counts before it transfers its load; 0 for no counter.
+    """
+
+    on_voltage: bool = False
+    on_frequency: bool = False
+    sag_count: int = 0
 
 
 @dataclass
@@ -122,6 +165,10 @@ class Record:
         Whether the record is that of a run.
     clock_s : float
         Time of day of the first sample, s, for intervals that are aligned to the clock.
+    reactive_power_var : ndarray, shape (n,), or None
+        Reactive power at the POI, var, import (lagging) positive.
+    load_model : LoadModel or None
+        Of a run: how its load may leave the grid. None where that is not known.
     """
 
     power_w: Array
@@ -136,6 +183,8 @@ class Record:
     events: Sequence[Any] = ()
     simulated: bool = False
     clock_s: float = 0.0
+    reactive_power_var: Array | None = None
+    load_model: LoadModel | None = None
 
     def __post_init__(self) -> None:
         self._spectra: dict[int, measures.Spectrum] = {}

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wattkeel import measures
-from wattkeel.compliance.profile import BAND_STATS, SUBSYNCHRONOUS
+from wattkeel.compliance.profile import BAND_STATS, OPTIONS, SUBSYNCHRONOUS
 from wattkeel.compliance.readings import (
     PLAIN,
     TAPERED,
@@ -367,5 +367,8 @@ def rule_name(block: str, keys: Keys) -> str:
         parts.append(f"{float(keys['f_lo_hz']):g}-{float(keys['f_hi_hz']):g} Hz")
     if "band_hz" in keys:
         parts.append(f"{float(keys['band_hz'][0]):g}-{float(keys['band_hz'][1]):g} Hz")
-    parts += [keys.get("band"), keys.get("scope"), keys.get("who")]
+    parts += [keys.get("band"), keys.get("scope")]
+    parts += ["/".join(value) if isinstance(value := keys.get(key), list) else value for key in OPTIONS]
+    if "n" in keys:
+        parts.insert(1, keys["n"])
     return " ".join(str(part) for part in parts if part)

@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from wattkeel.compliance.blocks import BLOCKS
 from wattkeel.compliance.finding import Finding, Verdict
+from wattkeel.compliance.head import APPLIES_TO, BAND_STATS
 from wattkeel.compliance.judges import ROWS, TABLES, Judged
-from wattkeel.compliance.profile import BAND_STATS, Profile, Row
+from wattkeel.compliance.profile import Profile, Row
 from wattkeel.compliance.record import MW, CannotJudgeError, Measured, Reading, Record
 from wattkeel.compliance.rules import PER_MINUTE, RULES, dynamic_range, rule_name
 
@@ -18,7 +20,9 @@ Keys = Mapping[str, Any]
 Measure = Callable[[Record, Keys], Measured]
 
 SCENARIO = "scenario"
-LATER = "evaluated by a later version"
+#: What documents about the load itself say in ``applies_to``.
+LOADS = ("load", "transmission_connected_demand")
+NO_RULES = "this file holds facts and no rule: there is nothing to judge"
 
 _KIND_DEFAULTS: dict[str, Any] = {
     "direction": "both",
@@ -32,7 +36,10 @@ _KIND_DEFAULTS: dict[str, Any] = {
 
 
 def judge_profile(record: Record | CannotJudgeError, profile: Profile, remark: str = "") -> list[Finding]:
-    """One finding per rule of a profile, and one per block of another kind.
+    """One finding per rule of a profile: no row passes unseen.
+
+    Rows without numbers are "not_evaluated", and so is a block that has no judge or from which the choice of
+    the user left nothing.
 
     Parameters
     ----------
@@ -45,37 +52,46 @@ def judge_profile(record: Record | CannotJudgeError, profile: Profile, remark: s
     findings: list[Finding] = []
     names: dict[str, int] = {}
     for block in dict.fromkeys(row.block for row in profile.rows):
+        rows = profile.rows_of(block)
         if block in TABLES:
-            findings += _judge_table(record, profile, block, remark)
-            continue
-        for row in profile.rows_of(block):
+            if any(row.seen for row in rows):
+                findings += _judge_table(record, profile, block, remark)
+            rows = [row for row in rows if not row.seen]
+        for row in rows:
             name = rule_name(block, row.keys)
             names[name] = names.get(name, 0) + 1
             if names[name] > 1:  # rows that differ in nothing but their limit
                 name = f"{name} ({names[name]})"
-            notes = [*_row_notes(profile, row, record), remark]
-            about = _about(profile, block, row)
-            if not (profile.seen and row.seen):
-                findings.append(_not_evaluated(profile.name, name, about, _unseen(row), notes))
-                continue
-            findings.append(_judge(record, ROWS[block], row.keys, (profile.name, name), about, notes))
-    for block, count in profile.later.items():
-        rows = f" ({count} rows)" if count > 1 else ""
-        findings.append(
-            _not_evaluated(profile.name, f"{block}{rows}", _about(profile, block), LATER, [remark])
-        )
+            findings.append(_judge_row(record, profile, row, name, remark))
+    for block in profile.left_out:
+        reason = "no row of this block belongs to the choice that was made"
+        findings.append(_not_evaluated(profile.name, block, _about(profile, block), reason, [remark]))
+    if not findings:
+        findings.append(_not_evaluated(profile.name, "none", _about(profile, ""), NO_RULES, [remark]))
     return findings
+
+
+def _judge_row(
+    record: Record | CannotJudgeError, profile: Profile, row: Row, name: str, remark: str
+) -> Finding:
+    """Finding of a row that stands for itself, or that is not judged at all."""
+    notes = [*_row_notes(profile, row, record), remark]
+    about = _about(profile, row.block, row)
+    if row.seen and row.block in ROWS:
+        return _judge(record, ROWS[row.block], row.keys, (profile.name, name), about, notes)
+    verdict, reason = BLOCKS[row.block].unjudged(row.keys)
+    if not row.seen:
+        reason = _unseen(row) if verdict == "not_evaluated" else f"{reason}; {_unseen(row)}"
+    return replace(_not_evaluated(profile.name, name, about, reason, notes), verdict=verdict)
 
 
 def _judge_table(
     record: Record | CannotJudgeError, profile: Profile, block: str, remark: str
 ) -> list[Finding]:
-    """Findings of a block whose rows are one table."""
+    """Findings of the seen rows of a block, which are one table."""
     try:
         if isinstance(record, CannotJudgeError):
             raise record
-        if not profile.seen:
-            raise CannotJudgeError("the numbers of this document were not seen")
         judged = TABLES[block](record, profile)
     except CannotJudgeError as reason:
         judged = [Judged(block, reason=str(reason))]
@@ -96,11 +112,12 @@ def _judge_table(
 
 def _about(profile: Profile, block: str, row: Row | None = None) -> dict[str, Any]:
     """What every finding says of its rule's document."""
-    evidence = profile.evidence if row is None else row.keys.get("evidence", profile.evidence)
+    keys: Keys = {} if row is None else row.keys
+    evidence = keys.get("evidence", profile.evidence)
     return {
         "status": profile.status,
         "date": profile.date,
-        "source": profile.source,
+        "source": keys.get("url", profile.source),
         "block": block,
         "evidence": evidence,
     }
@@ -215,7 +232,8 @@ def _finding(
     notes: list[str],
     verdict: Verdict | None = None,
 ) -> Finding:
-    worst, limit = measured.worst(), measured.limit
+    worst = measured.worst()
+    limit = measured.limit_of(worst)
     short = worst.value - limit if measured.at_least else limit - worst.value
     return Finding(
         profile=names[0],
@@ -224,7 +242,7 @@ def _finding(
         value=worst.value,
         limit=limit,
         unit=measured.unit,
-        margin=short / limit if limit else None,
+        margin=short / abs(limit) if limit else None,
         time_s=worst.time_s,
         duration_s=worst.duration_s,
         window_s=worst.window_s,
@@ -239,20 +257,21 @@ def _finding(
 
 
 def _reading(measured: Measured, reading: Reading) -> dict[str, Any]:
-    return {
+    entry = {
         "label": reading.label,
         "value": reading.value,
-        "verdict": "pass" if measured.met(reading) else "fail",
+        "verdict": measured.verdict_of(reading),
         "time_s": reading.time_s,
     }
+    if reading.limit is not None:
+        entry["limit"] = reading.limit
+    return entry
 
 
 def _verdict(measured: Measured) -> Verdict:
-    """Pass or fail when all readings agree, else marginal."""
-    met = {measured.met(reading) for reading in measured.readings}
-    if len(met) > 1:
-        return "marginal"
-    return "pass" if met.pop() else "fail"
+    """That of the readings when all agree, else marginal."""
+    verdicts = {measured.verdict_of(reading) for reading in measured.readings}
+    return "marginal" if len(verdicts) > 1 else verdicts.pop()
 
 
 def _reading_notes(measured: Measured, worst: Reading) -> list[str]:
@@ -261,8 +280,9 @@ def _reading_notes(measured: Measured, worst: Reading) -> list[str]:
     if len(measured.readings) > 1:
         texts = []
         for reading in measured.readings:
-            met = "pass" if measured.met(reading) else "fail"
-            texts.append(f"{reading.label}: {reading.value:.6g}{unit} ({met})")
+            own = "" if reading.limit is None else f" of {reading.limit:.6g}"
+            verdict = measured.verdict_of(reading)
+            texts.append(f"{reading.label}: {reading.value:.6g}{own}{unit} ({verdict})")
         notes.append("readings: " + ", ".join(texts))
     if worst.total_s and worst.duration_s and worst.total_s > worst.duration_s:
         notes.append(f"above the limit for {worst.total_s:.6g} s in all")
@@ -282,10 +302,14 @@ def _row_notes(profile: Profile, row: Row, record: Record | CannotJudgeError) ->
     if keys.get("window_implied"):
         notes.append("the window is implied, not written in the rule")
     size_w = record.rated_power_w if isinstance(record, Record) else None
-    if size_w and size_w * MW < profile.threshold_mw:
-        notes.append(
-            f"the document applies from {profile.threshold_mw:g} MW; the site has {size_w * MW:g} MW"
-        )
+    threshold_mw = float(keys.get("threshold_mw", profile.threshold_mw))
+    if size_w and size_w * MW < threshold_mw:
+        of = "row" if "threshold_mw" in keys else "document"
+        notes.append(f"the {of} applies from {threshold_mw:g} MW; the site has {size_w * MW:g} MW")
+    if (about := profile.head["applies_to"]) not in LOADS:
+        notes.append(f"the document is about {APPLIES_TO[about]}, not about loads: for comparison")
+    if "effective" in keys:
+        notes.append(f"in force from {keys['effective'].isoformat()}")
     evidence = keys.get("evidence", profile.evidence)
     notes.append(f"evidence: {evidence.replace('_', ' ')}")
     if row.seen and "note" in keys:
