@@ -32,6 +32,7 @@ First steps: wattkeel init && wattkeel check quickstart.toml && wattkeel run qui
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all verbs; each sets ``act``, the function that does it."""
     from wattkeel.cli import (
+        capability,
         check,
         export,
         flicker,
@@ -53,7 +54,20 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"wattkeel {__version__}")
     verbs = parser.add_subparsers(metavar="VERB", required=True)
-    for verb in (init, import_record, check, run, report, export, flicker, resonance, presets, schema, info):
+    for verb in (
+        init,
+        import_record,
+        check,
+        run,
+        report,
+        export,
+        flicker,
+        resonance,
+        capability,
+        presets,
+        schema,
+        info,
+    ):
         verb.add_parser(verbs)
     return parser
 

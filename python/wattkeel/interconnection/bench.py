@@ -8,14 +8,15 @@ is therefore known, not estimated from what it drew before.
 
 from __future__ import annotations
 
-import math
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wattkeel.compliance.record import Record
 from wattkeel.errors import Fault, ScenarioError
 from wattkeel.events import Event, EventLog
 from wattkeel.interconnection.disturbances import Disturbance, Train
@@ -26,13 +27,12 @@ if TYPE_CHECKING:
     from wattkeel.engine import Snapshot
     from wattkeel.scenario import Scenario
 
-__all__ = ["Bench", "Course", "Moment", "Source"]
+__all__ = ["Bench", "Course", "Moment", "Source", "as_record", "settling_s"]
 
 Array = NDArray[np.float64]
 Source = Literal["stiff", "scenario"]
 
 POWER, VOLTAGE, FREQUENCY, LOAD = "poi.power_w", "poi.voltage_pu", "poi.frequency_hz", "site.load_power_w"
-SHED, UNSERVED = "site.shed_power_w", "poi.unserved_power_w"
 #: A row of the table of events that never comes.
 _NEVER_S = 3.1e9
 #: The bench records so many cycles of the load before the first moment.
@@ -81,8 +81,6 @@ class Course:
         At the POI, and load of the site bus, W; the first value is that of the first tick of the test.
     twin_power_w, twin_load_w : ndarray, shape (ticks,)
         The same without the disturbance.
-    away : ndarray, shape (ticks,)
-        Share of the load that is not connected to the grid, 0 to 1.
     before : dict of str to ndarray
         POI power, voltage and frequency of the cycle before the test.
     events : list of Event
@@ -98,7 +96,6 @@ class Course:
     load_w: Array
     twin_power_w: Array
     twin_load_w: Array
-    away: Array
     before: Mapping[str, Array]
     events: list[Event]
     train: Train
@@ -252,7 +249,6 @@ class Bench:
         full = np.concatenate(rows)
         at = moment.tick - self._first_tick
         events = [_shifted(event, moment.tick, self.tick_s) for event in log.events]
-        twin_load_w = self._twin(LOAD, at, at + ticks)
         column = {name: np.ascontiguousarray(full[:, k]) for name, k in self._column.items()}
         return Course(
             tick_s=self.tick_s,
@@ -261,8 +257,7 @@ class Bench:
             frequency_hz=column[FREQUENCY],
             load_w=column[LOAD],
             twin_power_w=self._twin(POWER, at, at + ticks),
-            twin_load_w=twin_load_w,
-            away=self._away(column, twin_load_w, at, events),
+            twin_load_w=self._twin(LOAD, at, at + ticks),
             before={
                 name: self._twin(name, max(at - self._before, 0), at) for name in (POWER, VOLTAGE, FREQUENCY)
             },
@@ -279,21 +274,6 @@ class Bench:
             "storage": list(model.storage),
             "workload": list(model.workload),
         }
-
-    def _away(self, column: Mapping[str, Array], twin_load_w: Array, at: int, events: list[Event]) -> Array:
-        """Share of the load that is not connected to the grid."""
-        size_w = np.maximum(twin_load_w, 1e-9)
-        away = column[SHED] / size_w
-        for node in self._rides:
-            part_w = self._twin(f"distribution.{node}.power_w", at, at + twin_load_w.size)
-            away = away + (1.0 - column[f"distribution.{node}.connected"]) * part_w / size_w
-        for event in events:
-            if event.kind in ("island", "blackout"):
-                first = event.tick
-                last = len(away) if event.duration_s is None else first + round(event.duration_s / self.tick_s)
-                away[max(first, 0) : last] = 1.0
-        lasting = np.where(column[VOLTAGE] >= 0.9, column[UNSERVED] / size_w, 0.0)
-        return np.asarray(np.clip(np.maximum(away, lasting), 0.0, 1.0))
 
     def answers(self, block: str) -> str:
         """Why a test of this block would show nothing: empty where something of the site answers it.
@@ -331,8 +311,7 @@ def _prepared(scenario: Scenario, source: Source, rows: int) -> Scenario:
     """The scenario as the bench runs it: its own events gone, room for those of a test."""
     spare = [{"start_s": _NEVER_S, "duration_s": 1.0} for _ in range(rows)]
     rides = _rides(scenario.model)
-    kept = [POWER, VOLTAGE, FREQUENCY, LOAD, SHED, UNSERVED]
-    kept += [f"distribution.{node}.{what}" for node in rides for what in ("power_w", "connected")]
+    kept = [POWER, VOLTAGE, FREQUENCY, LOAD, *(f"distribution.{node}.power_w" for node in rides)]
     overrides: dict[str, object] = {
         "grid.event": spare,
         "record.full_rate": kept,
@@ -372,12 +351,10 @@ def _droops(model: ScenarioModel, node: str) -> bool:
 
 def _shifted(event: Event, tick: int, tick_s: float) -> Event:
     """An event with its times counted from the begin of the test."""
-    import dataclasses
-
     return dataclasses.replace(event, tick=event.tick - tick, time_s=(event.tick - tick) * tick_s)
 
 
-def as_record(course: Course, scenario: Scenario) -> Any:
+def as_record(course: Course, scenario: Scenario) -> Record:
     """A test as a record that the rules can judge, from one cycle before the disturbance.
 
     Parameters
@@ -388,12 +365,8 @@ def as_record(course: Course, scenario: Scenario) -> Any:
 
     Returns
     -------
-    wattkeel.compliance.record.Record
+    Record
     """
-    import dataclasses
-
-    from wattkeel.compliance.record import Record
-
     before = course.before[POWER].size
     grid = scenario.model.grid
     shift_s = before * course.tick_s
@@ -411,8 +384,3 @@ def as_record(course: Course, scenario: Scenario) -> Any:
         events=events,
         simulated=True,
     )
-
-
-def span_s(value: float) -> str:
-    """A time as text; infinity in words."""
-    return "for good" if math.isinf(value) else f"{value:.4g} s"

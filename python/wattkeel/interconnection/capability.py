@@ -1,4 +1,4 @@
-"""Ride-through of a load, run and not asserted: the capability curve of a site over what a profile asks for."""
+"""Ride-through of a load, run and not asserted: the capability of a site over what a profile asks for."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from wattkeel.compliance import Finding, Profile, load_profile
+from wattkeel.compliance.bands import Table
+from wattkeel.compliance.views import timers_of
 from wattkeel.errors import Fault, ScenarioError
 from wattkeel.interconnection import verdicts
 from wattkeel.interconnection.bench import Bench, Moment, Source
-from wattkeel.interconnection.disturbances import Train, load_trains
-from wattkeel.interconnection.requirements import Band, bands_of, groups_of, required_s, timers_of
-from wattkeel.interconnection.staying import READINGS, Recovery, recovery_of
+from wattkeel.interconnection.disturbances import Train, load_trains, sag
+from wattkeel.interconnection.requirements import band_at, required_s, tables_of
+from wattkeel.interconnection.staying import COUNTED, Criterion
 from wattkeel.interconnection.sweep import RUNGS, Level, Sweep
 from wattkeel.interconnection.trains import TrainRun, run_train
 
@@ -30,13 +33,13 @@ ProgressCallback = Callable[[int, int], None]
 
 #: A band without limit is shown for so long, s.
 CONTINUOUS_S = 10.0
-#: Distance from an edge of a band at which it is run, pu and Hz: the load moves the voltage of the stiff source
-#: by less than 0.001 pu, and a test must not fall into the band next to it.
-VOLTAGE_EDGE_PU, FREQUENCY_EDGE_HZ = 0.002, 0.01
+#: Distance from an edge of a band at which it is run, pu: the load moves the voltage of the stiff source by
+#: less than 0.001 pu, and a test must not fall into the band next to it.
+VOLTAGE_EDGE_PU = 0.002
 #: Runs at one level and moment, for the estimate of progress: the rungs and some bisection.
 _TYPICAL_RUNS = 12
 #: Moments of the cycle at which levels of frequency are run: what answers them are relays, not the load.
-_FREQUENCY_MOMENTS = 2
+FREQUENCY_MOMENTS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +158,8 @@ class Capability:
         """How much was run, in a line."""
         moments = "one moment" if len(self.moments) == 1 else f"{len(self.moments)} moments"
         return (
-            f"{self.runs} runs, {self.simulated_s:.4g} s of the site at {moments} of its cycle ({self.cycle}), "
-            f"took {self.wall_s:.3g} s"
+            f"{self.runs} runs, {self.simulated_s:.4g} s of the site at {moments} of its cycle "
+            f"({self.cycle}), took {self.wall_s:.3g} s"
         )
 
 
@@ -219,10 +222,11 @@ def capability(
         drives the grid of the scenario.
     """
     found = profile if isinstance(profile, Profile) else load_profile(profile)
-    bands = bands_of(found)
-    frequencies = bands_of(found, "frequency_ride_through")
+    nominal_hz = scenario.model.grid.nominal_frequency_hz
+    tables = tables_of(found, "voltage_ride_through")
+    frequencies = tables_of(found, "frequency_ride_through", nominal_hz)
     chosen = load_trains() if trains is None else list(trains)
-    _check(found, bands, frequencies, depths_pu, durations_s, phases, longest_s, look_s)
+    _check(found, tables, frequencies, depths_pu, durations_s, phases, longest_s, look_s)
     arguments = {
         "depths_pu": depths_pu, "durations_s": durations_s, "phases": phases, "trains": trains,
         "source": source, "settle_s": settle_s, "longest_s": longest_s, "look_s": look_s, "engine": engine,
@@ -230,14 +234,14 @@ def capability(
     begin_s = time.monotonic()
     rows = max([1, *(len(one.pieces) for one in chosen)])
     bench = Bench(scenario, source=source, rows=rows, settle_s=settle_s, engine=engine)
-    study = _Study(found, bench, phases, longest_s, look_s, progress)
-    study.expect(len(_levels(bands, depths_pu)), len(chosen) if bands else 0)
-    points = study.voltages(bands, depths_pu, durations_s)
-    runs = study.trains(bands, chosen)
+    study = Study(found, tables, bench, phases, longest_s, look_s, progress)
+    study.expect(len(_levels(tables, depths_pu)), len(chosen) if tables else 0)
+    points = study.voltages(depths_pu, durations_s)
+    runs = study.trains(chosen)
     findings = [
-        *verdicts.voltage_findings(study, bands, points),
+        *verdicts.voltage_findings(study, points),
         *verdicts.recovery_findings(study, points),
-        *verdicts.train_findings(study, bands, runs),
+        *verdicts.train_findings(study, runs),
         *verdicts.frequency_findings(study, frequencies),
         *verdicts.rocof_findings(study, frequencies),
     ]
@@ -249,9 +253,15 @@ def capability(
         cycle=bench.cycle.why,
         moments=[(moment.phase, moment.load_w) for moment in study.moments],
         points=points,
-        curve=_curve(bands, timers_of(found)),
+        curve=_curve(tables, study.timers),
         tried=[
-            (test.level.voltage_pu, test.phase, test.duration_s, *(test.rides[each] for each in READINGS))
+            (
+                test.level.voltage_pu,
+                test.phase,
+                test.duration_s,
+                test.stay.rides(COUNTED),
+                test.stay.rides(study.back),
+            )
             for test in study.sweep.tests
             if test.level.frequency_offset_hz == 0.0
         ],
@@ -267,12 +277,13 @@ def capability(
     )
 
 
-class _Study:
+class Study:
     """One study under way: profile, bench, and what was run."""
 
     def __init__(
         self,
         profile: Profile,
+        tables: list[Table],
         bench: Bench,
         phases: int,
         longest_s: float,
@@ -280,17 +291,22 @@ class _Study:
         progress: ProgressCallback | None,
     ) -> None:
         self.profile = profile
+        self.tables = tables
         self.bench = bench
         self.timers = timers_of(profile)
-        self.asked: Recovery = recovery_of(_recovery_keys(profile))
+        self.criterion = Criterion(profile, tables)
         self.longest_s = longest_s
         self.look_s = look_s
         self.moments: list[Moment] = bench.moments(phases)
         self._progress = progress
         self._expected = 0
-        # One cycle longer than the recovery may take: what dips again is not back.
-        watch_s = self.asked.within_s + max(bench.cycle.period_s, 0.1)
-        self.sweep = Sweep(bench, self.asked, watch_s, self._told)
+        # One cycle longer than the load may take to be back: what dips again is not.
+        self.watch_s = self.criterion.watch_s + max(bench.cycle.period_s, 0.1)
+        self.sweep = Sweep(bench, self.criterion, self.watch_s, self._told)
+        idle = bench.run(self.moments[0], sag(1.0, 2.0 * bench.tick_s), 2.0 * bench.tick_s)
+        #: Readings on which verdicts rest, and the one that forgives a cessation, if any does.
+        self.readings = self.criterion.readings(idle, bench.scenario)
+        self.back = next((words for words in self.readings if words != COUNTED), COUNTED)
 
     def expect(self, levels: int, trains: int) -> None:
         """Estimate how many runs there will be."""
@@ -301,19 +317,16 @@ class _Study:
             self._expected = max(self._expected, self.bench.runs + 1)
             self._progress(self.bench.runs, self._expected)
 
-    def voltages(
-        self, bands: Sequence[Band], depths_pu: Sequence[float] | None, durations_s: Sequence[float] | None
-    ) -> list[Point]:
+    def voltages(self, depths_pu: Sequence[float] | None, durations_s: Sequence[float] | None) -> list[Point]:
         """Capability at every voltage and moment."""
         if self.bench.answers("voltage_ride_through"):
             return []
         points = []
-        for voltage_pu in _levels(bands, depths_pu):
-            asked = {timer: self.required_s(bands, voltage_pu, timer) for timer in self.timers}
-            longest_s = max(asked.values())
-            forever = any(band.continuous and band.holds(voltage_pu) for band in bands)
-            rungs = (1.0,) if forever else RUNGS
-            tries_s = list(durations_s) if durations_s else [share * longest_s for share in rungs]
+        for voltage_pu in _levels(self.tables, depths_pu):
+            asked = {timer: self.required_s(voltage_pu, timer) for timer in self.timers}
+            held = [band_at(table, voltage_pu) for table in self.tables]
+            rungs = (1.0,) if any(band is not None and band.continuous for band in held) else RUNGS
+            tries_s = list(durations_s or [share * max(asked.values()) for share in rungs])
             tries_s += [value for value in asked.values() if value > 0.0]
             tries_s = [min(value, self.longest_s) for value in tries_s if value > 0.0] or [1.0]
             points += [
@@ -321,10 +334,9 @@ class _Study:
             ]
         return points
 
-    def required_s(self, bands: Sequence[Band], voltage_pu: float, timer: str) -> float:
+    def required_s(self, voltage_pu: float, timer: str) -> float:
         """Time that is asked for and can be run, s: of all choices the longest."""
-        times_s = [required_s(group, voltage_pu, timer) for group in groups_of(bands).values()]
-        longest_s = max(times_s, default=0.0)
+        longest_s = max((required_s(table, voltage_pu, timer) for table in self.tables), default=0.0)
         return CONTINUOUS_S if math.isinf(longest_s) else longest_s
 
     def _point(
@@ -332,7 +344,7 @@ class _Study:
     ) -> Point:
         tick_s = self.bench.tick_s
         ladder = self.sweep.climb(level, moment, tries_s)
-        found = {reading: ladder.boundary(reading, tick_s) for reading in READINGS}
+        found = {reading: ladder.boundary(reading, tick_s) for reading in ladder.readings}
         owed = min(max(asked.values()), self.longest_s)
         test = ladder.tests[max(1, round(owed / tick_s))] if owed > 0.0 else ladder.tests[min(ladder.tests)]
         return Point(
@@ -346,24 +358,24 @@ class _Study:
             required_s=asked,
         )
 
-    def long_look_s(self, point: Point) -> float:
-        """Recovery of a case that was not back within what was watched, watched for longer, s."""
+    def slowest_s(self, point: Point) -> float:
+        """Recovery of a point, s; watched for longer where the power was not back in what was watched."""
+        if math.isfinite(point.recovery_s):
+            return point.recovery_s
         owed = min(max(point.required_s.values()), self.longest_s)
         moment = next(one for one in self.moments if one.phase == point.phase)
-        watcher = Sweep(self.bench, self.asked, self.look_s)
-        test = watcher.test(
-            Level(voltage_pu=point.voltage_pu), moment, max(1, round(owed / self.bench.tick_s))
-        )
-        return test.stay.back_s
+        watcher = Sweep(self.bench, self.criterion, self.look_s)
+        ticks = max(1, round(owed / self.bench.tick_s))
+        return watcher.test(Level(voltage_pu=point.voltage_pu), moment, ticks).stay.back_s
 
-    def trains(self, bands: Sequence[Band], chosen: Sequence[Train]) -> list[TrainRun]:
+    def trains(self, chosen: Sequence[Train]) -> list[TrainRun]:
         """Every train at every moment."""
-        if not bands or self.bench.answers("voltage_ride_through"):
+        if not self.tables or self.bench.answers("voltage_ride_through"):
             return []
         runs = []
         for course in chosen:
             for moment in self.moments:
-                runs.append(run_train(self.bench, moment, course, self.asked))
+                runs.append(run_train(self.bench, moment, course, self.criterion, self.watch_s))
                 self._told()
         return runs
 
@@ -376,52 +388,45 @@ class _Study:
                 f"{blind:.0%} of the load answers no voltage in this model and is taken as staying connected"
             )
         if self.bench.source == "scenario":
-            notes.append("voltages are those of the source; the POI sees what the scenario's grid leaves of them")
+            notes.append(
+                "voltages are those of the source; the POI sees what the scenario's grid leaves of them"
+            )
         about = str(self.profile.head.get("applies_to", "load"))
         if "load" not in about and "demand" not in about:
             notes.append(f"the profile is about {about.replace('_', ' ')}, not about loads")
         return notes
 
 
-def _recovery_keys(profile: Profile) -> dict[str, Any] | None:
-    """Strictest row of the recovery of a profile."""
-    rows = [dict(row.keys) for block in ("recovery", "recovery_level") for row in profile.rows_of(block)]
-    timed = [keys for keys in rows if keys.get("seen", True) and "within_s" in keys]
-    return min(timed, key=lambda keys: float(keys["within_s"])) if timed else None
-
-
-def _levels(bands: Sequence[Band], depths_pu: Sequence[float] | None) -> list[float]:
+def _levels(tables: Sequence[Table], depths_pu: Sequence[float] | None) -> list[float]:
     """Voltages to run, deepest first."""
     if depths_pu is not None:
         return sorted({float(value) for value in depths_pu})
     levels = set()
-    for band in bands:
-        levels.add(0.0 if band.low == 0.0 else round(band.low + VOLTAGE_EDGE_PU, 6))
+    for band in (band for table in tables for band in table.bands):
+        levels.add(0.0 if band.low <= 0.0 else round(band.low + VOLTAGE_EDGE_PU, 6))
         if math.isfinite(band.high):
             levels.add(round(band.high - VOLTAGE_EDGE_PU, 6))
     return sorted(levels)
 
 
-def _curve(bands: Sequence[Band], timers: Sequence[str]) -> list[dict[str, Any]]:
+def _curve(tables: Sequence[Table], timers: Sequence[str]) -> list[dict[str, Any]]:
     """What is asked for, between all edges of the bands."""
-    edges = sorted({edge for band in bands for edge in (band.low, band.high) if math.isfinite(edge)})
+    bands = [band for table in tables for band in table.bands]
+    edges = {max(edge, 0.0) for band in bands for edge in (band.low, band.high) if edge < math.inf}
     if any(math.isinf(band.high) for band in bands):
-        edges.append(max(edges) + 0.1)
+        edges.add(max(edges) + 0.1)
     curve = []
-    for low, high in zip(edges, edges[1:], strict=False):
-        middle = 0.5 * (low + high)
-        times = {
-            timer: max(required_s(group, middle, timer) for group in groups_of(bands).values())
-            for timer in timers
-        }
+    for low, high in pairwise(sorted(edges)):
+        # The time of a slope is drawn at the lower edge, where it asks for least.
+        times = {timer: max(required_s(table, low, timer) for table in tables) for timer in timers}
         curve.append({"low_pu": low, "high_pu": high, "required_s": times})
     return curve
 
 
 def _check(
     profile: Profile,
-    bands: Sequence[Band],
-    frequencies: Sequence[Band],
+    tables: Sequence[Table],
+    frequencies: Sequence[Table],
     depths_pu: Sequence[float] | None,
     durations_s: Sequence[float] | None,
     phases: int,
@@ -430,7 +435,7 @@ def _check(
 ) -> None:
     """Raise one ScenarioError with all that is wrong."""
     faults = []
-    if not bands and not frequencies and not profile.rows_of("rocof"):
+    if not tables and not frequencies and not profile.rows_of("rocof"):
         faults.append(
             Fault(
                 "profile", profile.name, "asks for no ride-through whose numbers were seen",

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
+from wattkeel.compliance import load_profile
 from wattkeel.errors import Fault, ScenarioError
 
 __all__ = ["Disturbance", "Train", "load_trains", "sag", "train"]
 
-_FILE = Path(__file__).with_name("trains.toml")
+#: Shipped file of observed events.
+OBSERVED = "oscillation_events"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +124,8 @@ def train(
     return Train(name, tuple(pieces), source)
 
 
-@cache
-def _tables() -> dict[str, dict[str, object]]:
-    return tomllib.loads(_FILE.read_text(encoding="utf-8"))
-
-
 def load_trains(names: Iterable[str] | None = None) -> list[Train]:
-    """Published trains by name; all of them when None.
+    """Trains of sags that were observed, from the shipped file of observed events; all of them when None.
 
     A train whose voltage was published as a range gives two, at its lowest and at its highest value.
 
@@ -140,7 +134,11 @@ def load_trains(names: Iterable[str] | None = None) -> list[Train]:
     ScenarioError
         A name is unknown.
     """
-    tables = _tables()
+    tables = {
+        name: facts
+        for name, facts in load_profile(OBSERVED).facts.items()
+        if {"t_s", "duration_s", "residual_v_pu"} <= set(facts)
+    }
     chosen = list(tables) if names is None else list(names)
     unknown = [name for name in chosen if name not in tables]
     if unknown:
@@ -149,9 +147,9 @@ def load_trains(names: Iterable[str] | None = None) -> list[Train]:
         )
     trains = []
     for name in chosen:
-        table: dict[str, object] = tables[name]
-        starts, lengths = _floats(table["start_s"]), _floats(table["duration_s"])
-        voltages, source = _floats(table["voltage_pu"]), str(table["source"])
+        facts = tables[name]
+        starts, lengths = list(facts["t_s"]), list(facts["duration_s"])
+        voltages, source = list(facts["residual_v_pu"]), str(facts.get("source", ""))
         if len(voltages) == len(starts):
             trains.append(train(name, starts, lengths, voltages, source))
             continue
@@ -160,7 +158,3 @@ def load_trains(names: Iterable[str] | None = None) -> list[Train]:
                 train(f"{name} at {voltage:g} pu", starts, lengths, [voltage] * len(starts), source)
             )
     return trains
-
-
-def _floats(value: object) -> list[float]:
-    return [float(item) for item in value] if isinstance(value, list) else []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from wattkeel.interconnection.staying import READINGS
+from wattkeel.interconnection.staying import COUNTED
 from wattkeel.report.markup import text
 from wattkeel.report.still import LEFT, WIDTH, Frame, decades, label, polyline, ticks
 
@@ -33,15 +33,13 @@ svg.capability .left{stroke:#b91c1c;fill:none;stroke-width:1.4}
 svg.capability .small{font-size:11px;fill:#4b5563}
 """.replace("\n", "")
 
+
 def draw(study: Capability) -> str:
     """SVG of a capability, complete in itself."""
     frame = _frame(study)
-    x_marks = [
-        mark for low in (decades(*frame.x),) for mark in low if frame.x[0] - 1e-9 <= mark[0] <= frame.x[1]
-    ]
     y_values = ticks(frame.y[0], frame.y[1], 6)
     axes = frame.axes(
-        x_marks, [(value, label(value, 0.1)) for value in y_values if value >= 0.0], "duration (s)"
+        decades(*frame.x), [(value, label(value, 0.1)) for value in y_values if value >= 0.0], "duration (s)"
     )
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="capability" viewBox="0 0 {WIDTH:g} {HEIGHT + 42:g}" '
@@ -57,26 +55,28 @@ def draw(study: Capability) -> str:
     ]
     return "".join(parts)
 
+
 def _title(study: Capability) -> str:
     return f"{study.title or 'site'}: ride-through against {study.profile}"
 
+
 def _frame(study: Capability) -> Frame:
     times = [row[2] for row in study.tried] or [1.0]
-    asked = [
-        time_s for row in study.curve for time_s in row["required_s"].values() if math.isfinite(time_s)
-    ]
+    asked = [time_s for row in study.curve for time_s in row["required_s"].values() if math.isfinite(time_s)]
     longest = max([*times, *asked, 0.1])
     levels = [row[0] for row in study.tried] + [row["high_pu"] for row in study.curve if row["high_pu"] < 2.0]
     high = max([1.15, *levels]) + 0.05
     return Frame(HEIGHT, (math.log10(_LEAST_S), math.log10(longest * 1.3)), (-0.05, high))
+
 
 def _x(frame: Frame, time_s: float) -> float:
     """Place of a time; what is shorter or longer than the axis stands at its end."""
     shown = math.log10(max(time_s, _LEAST_S)) if math.isfinite(time_s) else frame.x[1]
     return float(frame.at_x(min(max(shown, frame.x[0]), frame.x[1])))
 
+
 def _asked(study: Capability, frame: Frame) -> str:
-    """Area in which the site has to stay connected, by the reading that asks for most; its other edge drawn."""
+    """Area in which the site has to stay connected, by the reading that asks for most."""
     parts = []
     for row in study.curve:
         times = list(row["required_s"].values())
@@ -92,6 +92,7 @@ def _asked(study: Capability, frame: Frame) -> str:
             parts.append(f'<path class="edge" stroke-dasharray="3 3" d="M{first:.1f},{top:.1f}V{low:.1f}"/>')
     return "".join(parts)
 
+
 def _marks(study: Capability, frame: Frame) -> list[str]:
     """Every run: connected, away for a moment but back in time, or not."""
     parts = []
@@ -105,11 +106,12 @@ def _marks(study: Capability, frame: Frame) -> list[str]:
             parts.append(f'<path class="left" d="M{x - 3:.1f},{y - 3:.1f}l6,6m0,-6l-6,6"/>')
     return parts
 
+
 def _lines(study: Capability, frame: Frame) -> str:
     """Capability without interruption, of the worst moment and of the best."""
     parts = []
-    for side in (lambda v: v < 1.0, lambda v: v >= 1.0):
-        levels = sorted({point.voltage_pu for point in study.points if side(point.voltage_pu)})
+    for under in (True, False):
+        levels = sorted({p.voltage_pu for p in study.points if (p.voltage_pu < 1.0) == under})
         if not levels:
             continue
         for name, pick in (("worst", min), ("best", max)):
@@ -121,14 +123,17 @@ def _lines(study: Capability, frame: Frame) -> str:
             parts.append(f'<polyline class="{name}" points="{polyline(x, y)}"/>')
     return "".join(parts)
 
+
 def _reach(point: Point) -> float:
-    return point.longest_s[READINGS[0]]
+    return point.longest_s[COUNTED]
+
 
 def _head(study: Capability) -> str:
     return (
         f'<text x="{LEFT:g}" y="13"><tspan class="strong">{text(_title(study))}</tspan>'
         '<tspan class="small" dx="10">voltage (pu) over duration</tspan></text>'
     )
+
 
 def _key() -> str:
     y = HEIGHT + 16
@@ -146,6 +151,6 @@ def _key() -> str:
         x += 34.0 + 6.6 * len(words)
     return "".join(parts)
 
+
 def _foot(study: Capability) -> str:
     return f"{study.statement().partition(', took')[0]}. A line that ends at the last run may go further."
-

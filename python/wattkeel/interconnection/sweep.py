@@ -2,8 +2,8 @@
 
 At every level and moment a ladder of durations is run first; if the site rides a longer disturbance after it
 left in a shorter one, the capability is not monotone and that is said. The boundary between the last duration
-ridden and the first that was not is then found by bisection, to a tick. What counts is the longest duration up
-to which *every* one that was run was ridden.
+ridden and the first that was not is then found by bisection, to a tick. What counts is the longest duration
+up to which *every* one that was run was ridden.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from wattkeel.interconnection.bench import Bench, Moment
 from wattkeel.interconnection.disturbances import Disturbance, Train
-from wattkeel.interconnection.staying import READINGS, Recovery, Stay, stayed
+from wattkeel.interconnection.staying import COUNTED, Criterion, Stay
 
 __all__ = ["Boundary", "Ladder", "Level", "Sweep", "Test"]
 
@@ -53,7 +53,6 @@ class Test:
     phase: float
     duration_s: float
     stay: Stay
-    rides: dict[str, bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +87,18 @@ class Ladder:
     moment: Moment
     tests: dict[int, Test] = field(default_factory=dict)
 
+    @property
+    def readings(self) -> list[str]:
+        """Readings of "stays connected" that the runs were judged by."""
+        for test in self.tests.values():
+            return list(test.stay.left_s)
+        return [COUNTED]
+
     def boundary(self, reading: str, tick_s: float) -> Boundary:
         """Capability by one reading, from what was run."""
         longest, left, monotone = 0, math.inf, True
         for ticks in sorted(self.tests):
-            if not self.tests[ticks].rides[reading]:
+            if not self.tests[ticks].stay.rides(reading):
                 left = min(left, ticks)
             elif left < math.inf:
                 monotone = False
@@ -107,7 +113,7 @@ class Sweep:
     Parameters
     ----------
     bench : Bench
-    asked : Recovery
+    criterion : Criterion
     watch_s : float
         Time for which a site is watched after a disturbance, s.
     told : callable, optional
@@ -117,12 +123,12 @@ class Sweep:
     def __init__(
         self,
         bench: Bench,
-        asked: Recovery,
+        criterion: Criterion,
         watch_s: float,
         told: Callable[[], None] | None = None,
     ) -> None:
         self.bench = bench
-        self.asked = asked
+        self.criterion = criterion
         self.watch_s = watch_s
         self._told = told
         self._ladders: dict[tuple[Level, float], Ladder] = {}
@@ -141,9 +147,9 @@ class Sweep:
         ladder = self.ladder(level, moment)
         if ticks not in ladder.tests:
             duration_s = ticks * self.bench.tick_s
-            stay = stayed(self.bench.run(moment, level.course(duration_s), self.watch_s), self.asked)
-            rides = {reading: stay.rides(reading, self.asked.within_s) for reading in READINGS}
-            ladder.tests[ticks] = Test(level, moment.phase, duration_s, stay, rides)
+            done = self.bench.run(moment, level.course(duration_s), self.watch_s)
+            stay = self.criterion.of(done, self.bench.scenario)
+            ladder.tests[ticks] = Test(level, moment.phase, duration_s, stay)
             if self._told is not None:
                 self._told()
         return ladder.tests[ticks]
@@ -158,7 +164,7 @@ class Sweep:
         for ticks in rungs:
             self.test(level, moment, ticks)
         ladder = self.ladder(level, moment)
-        for reading in READINGS:
+        for reading in ladder.readings:
             self._bisect(ladder, reading)
         return ladder
 
