@@ -1,7 +1,7 @@
 """Names of compliance profiles: from what a user writes to a file and a choice between its rows.
 
-Known to the check of scenarios and to the room of compliance alike; of what a file says only its ``id`` is read
-here.
+Known to the check of scenarios and to the room of compliance alike; of what a file says only its ``id`` is
+read here.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ from pathlib import Path
 from wattkeel.errors import Fault, ScenarioError
 from wattkeel.normalise import near
 
-__all__ = ["PLACE", "find_profile", "shipped_profiles"]
+__all__ = ["PLACE", "SCHEMA", "find_profile", "shipped_profiles"]
 
 #: Place of faults in the name of a profile.
 PLACE = "compliance.profiles"
+
+#: JSON schema of profile files.
+SCHEMA = Path(__file__).resolve().parent / "compliance" / "profile.schema.json"
 
 _FOLDER = Path(__file__).resolve().parent / "compliance" / "profiles"
 _CHOICE = re.compile(r"(?P<name>[^\[\]]*)\[(?P<choice>.*)\]", re.DOTALL)

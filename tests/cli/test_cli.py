@@ -218,6 +218,8 @@ def test_schema_and_info(tmp_path, capsys):
     assert main(["schema", "--out", str(tmp_path / "s.json")]) == 0
     assert json.loads((tmp_path / "s.json").read_text()) == schema
     capsys.readouterr()
+    assert main(["schema", "--profile"]) == 0
+    assert "voltage_ride_through" in json.loads(capsys.readouterr().out)["$defs"]
     assert main(["info", "--json"]) == 0
     info = json.loads(capsys.readouterr().out)
     assert info["instruction_sets_available"]

@@ -15,7 +15,8 @@ from sites import CASES, laid_over
 
 import wattkeel as wk
 from wattkeel import cli, events, ledger, rundir, scenario, signals
-from wattkeel.compliance import Finding, Verdict
+from wattkeel.compliance import Finding, Verdict, load_profile
+from wattkeel.compliance.head import EVIDENCE, OPTIONS, STATUSES, TIMERS
 from wattkeel.normalise import SECTIONS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,7 +77,7 @@ def load(block: Block, folder: Path) -> wk.Scenario:
     return wk.Scenario.from_dict(tree, base_dir=folder)
 
 
-TOML = all_blocks("toml")
+TOML = [block for block in all_blocks("toml") if not block.mark.endswith("profile")]
 
 
 @pytest.mark.parametrize("block", [b for b in TOML if b.mark != "wrong"], ids=str)
@@ -93,6 +94,31 @@ def test_mistakes_are_told_as_shown(block: Block, tmp_path: Path) -> None:
     assert len(caught.value.faults) == len(shown)
     for line in shown:
         assert line in str(caught.value)
+
+
+@pytest.mark.parametrize("block", [b for b in all_blocks("toml") if b.mark == "profile"], ids=str)
+def test_profiles_load(block: Block, tmp_path: Path) -> None:
+    (tmp_path / "profile.toml").write_text(block.text, encoding="utf-8")
+    assert load_profile("profile.toml", tmp_path).rows
+
+
+@pytest.mark.parametrize("block", [b for b in all_blocks("toml") if b.mark == "wrong_profile"], ids=str)
+def test_mistakes_in_profiles_are_told_as_shown(block: Block, tmp_path: Path) -> None:
+    (tmp_path / "profile.toml").write_text(block.text, encoding="utf-8")
+    with pytest.raises(wk.ScenarioError) as caught:
+        load_profile("profile.toml", tmp_path)
+    assert [str(fault) for fault in caught.value.faults] == block.after.splitlines()
+
+
+def test_words_of_profiles_are_listed() -> None:
+    page = read("compliance.md")
+    for words in (STATUSES, EVIDENCE):
+        for word, meaning in words.items():
+            assert re.search(rf"^\| `{word}` \| {re.escape(meaning.partition(':')[0])}", page, re.M), word
+    for word in [*OPTIONS, *get_args(Verdict)]:
+        assert f"| `{word}` |" in page
+    for word in TIMERS:
+        assert f"`{word}`" in page
 
 
 def test_all_fragments_together_run(tmp_path: Path) -> None:

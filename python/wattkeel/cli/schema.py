@@ -1,4 +1,4 @@
-"""``wattkeel schema``: the JSON schema of a scenario, for editors and programs."""
+"""``wattkeel schema``: the JSON schema of scenarios, or of compliance profiles, for editors and programs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from wattkeel.cli.common import Verbs
 
 def add_parser(verbs: Verbs) -> None:
     """Add the verb."""
-    parser = verbs.add_parser("schema", help="print the JSON schema of a scenario", description=__doc__)
+    parser = verbs.add_parser(
+        "schema", help="print the JSON schema of scenarios or profiles", description=__doc__
+    )
+    parser.add_argument(
+        "--profile", action="store_true", help="that of compliance profiles, not of scenarios"
+    )
     parser.add_argument("--out", metavar="FILE", help="write to a file instead of stdout")
     parser.set_defaults(act=act)
 
@@ -19,8 +24,10 @@ def add_parser(verbs: Verbs) -> None:
 def act(arguments: argparse.Namespace) -> int:
     """Print or write the schema."""
     from wattkeel.jsonio import write_text
+    from wattkeel.profile_files import SCHEMA
 
-    text = (Path(__file__).resolve().parents[1] / "_generated" / "schema.json").read_text(encoding="utf-8")
+    scenario = Path(__file__).resolve().parents[1] / "_generated" / "schema.json"
+    text = (SCHEMA if arguments.profile else scenario).read_text(encoding="utf-8")
     if arguments.out is None:
         sys.stdout.write(text)
     else:

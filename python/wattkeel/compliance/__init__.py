@@ -15,16 +15,20 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from wattkeel.compliance.demand import Demand, demand
 from wattkeel.compliance.finding import Finding, Verdict
+from wattkeel.compliance.load_model import load_model_of
 from wattkeel.compliance.profile import Profile, load_profile, profile_names
 from wattkeel.compliance.record import CannotJudgeError, Record
 from wattkeel.compliance.verdicts import judge_profile, judge_scenario_rule
 from wattkeel.errors import Fault, ScenarioError
 
 __all__ = [
+    "Demand",
     "Finding",
     "Profile",
     "Verdict",
+    "demand",
     "evaluate",
     "evaluate_series",
     "load_profile",
@@ -33,6 +37,7 @@ __all__ = [
 ]
 
 POWER, VOLTAGE, FREQUENCY = "poi.power_w", "poi.voltage_pu", "poi.frequency_hz"
+REACTIVE = "poi.reactive_power_var"
 
 
 class RunResult(Protocol):
@@ -110,6 +115,8 @@ def evaluate(result: RunResult) -> list[Finding]:
         frequency_hz=_signal(result, FREQUENCY),
         events=result.events,
         simulated=True,
+        reactive_power_var=_signal(result, REACTIVE),
+        load_model=load_model_of(model),
     )
     remark = "" if result.complete else f"the run did not reach its end: judged to {record.length()}"
     return _judge(record, profiles, rules, remark)

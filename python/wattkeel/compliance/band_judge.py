@@ -23,7 +23,7 @@ from wattkeel.compliance.losses import Loss
 from wattkeel.compliance.quantities import need_time
 from wattkeel.compliance.record import CannotJudgeError, Measured, Reading, Record
 
-__all__ = ["Ask", "View", "judge_bands", "merged"]
+__all__ = ["Ask", "View", "band_name", "judge_bands", "merged", "unjudged"]
 
 SWEEP = "sweep depth and duration with `wattkeel capability` to see whether the load would ride through"
 RANK: dict[str, int] = {"pass": 0, "marginal": 1, "fail": 2}
@@ -53,6 +53,8 @@ class View:
         Of those, the ones of which the record ends too soon to tell.
     counts_cessation : bool
         Whether a momentary cessation counts as a loss.
+    ends : ndarray or None
+        Ticks for which each excursion below obliges, where that does not follow from the bands.
     """
 
     labels: tuple[str, ...]
@@ -63,6 +65,13 @@ class View:
     losses: Sequence[Loss]
     undecided: Sequence[Loss] = ()
     counts_cessation: bool = False
+    ends: Ticks | None = None
+
+    def obliged(self, side: Excursions) -> Ticks:
+        """Ticks for which each excursion of a side obliges the site to stay."""
+        if self.ends is not None and side.below:
+            return self.ends
+        return side.obliged(self.table.side(side.below), self.timer)
 
     def side(self, below: bool) -> Excursions:
         """Excursions of one side."""
@@ -77,24 +86,42 @@ class Ask:
     ----------
     block, unit, quantity : str
         Block of the profile, unit of the value, and signal.
-    judged : int
-        Samples that are judged.
-    method : str
-        How losses were told, and what else went into all readings.
     excused : callable
-        Whether a loss that began in a sample while the value was normal is put down to another quantity.
+        Whether a loss that began while the value was normal is put down to another quantity.
+    method : str
+        How losses were told.
     drops : str
-        Of a measured record: falls of power while the value was normal, which may be a loss or not.
+        Of a measured record: a fall of power while the value was normal, which may be a loss or not.
+    notes : list of str
+        Remarks for every band.
+    curve : dict or None
+        Corners of the required curve, where they do not follow from the bands.
     """
 
     block: str
     unit: str
     quantity: str
-    judged: int
-    method: str
     excused: Callable[[Loss], bool]
+    method: str = ""
     drops: str = ""
     notes: list[str] = field(default_factory=list)
+    curve: dict[str, list[list[float]]] | None = None
+
+    def on(self, method: str, drops: str, notes: list[str]) -> Ask:
+        """Add what the record gave."""
+        return replace(self, method=method, drops=drops, notes=[*self.notes, *notes])
+
+    def drawn(self, curve: dict[str, list[list[float]]]) -> Ask:
+        """Take another curve for the drawing."""
+        return replace(self, curve=curve)
+
+
+def unjudged(ask: Ask, table: Table, reason: str) -> list[Judged]:
+    """Every band of a table without a verdict, for one reason."""
+    return [
+        Judged(band_name(ask.block, band, ask.unit, table.choice), reason=reason, row=band.row)
+        for band in table.bands
+    ]
 
 
 def judge_bands(record: Record, ask: Ask, views: Sequence[View]) -> list[Judged]:
@@ -183,10 +210,10 @@ def _timed(record: Record, ask: Ask, views: Sequence[View], index: int) -> Measu
         start = int(side.first[worst.number])
         at = start if worst.loss is None else worst.loss.tick
         length_s = int(side.last[worst.number] - side.first[worst.number]) * side.tick_s
-        readings.append((
-            view.labels,
-            Reading("", worst.value_s, at * side.tick_s, length_s, limit=worst.limit_s, verdict=worst.verdict),
-        ))  # fmt: skip
+        reading = Reading(
+            "", worst.value_s, at * side.tick_s, length_s, limit=worst.limit_s, verdict=worst.verdict
+        )
+        readings.append((view.labels, reading))
     if not readings:
         raise CannotJudgeError(_not_entered(record, ask, views, index))
     merged_readings = merged(readings)
@@ -221,7 +248,9 @@ def _ridden(side: Excursions, view: View, band: Band) -> list[_Ridden]:
         return []
     counts = side.timers(side.runs(band, view.timer, bands))
     length = side.last - side.first
-    asked = _count_at(counts, side, np.minimum(side.obliged(bands, view.timer), length))
+    obliged = np.minimum(view.obliged(side), length)
+    # a band that is entered only after the obligation has ended asks for nothing
+    asked = np.where(_count_at(side.timers(inside), side, obliged) > 0, _count_at(counts, side, obliged), 0)
     rode = _count_at(counts, side, length)
     out = []
     by_number, off = _losses_of(side, view.losses)
@@ -310,7 +339,9 @@ def _not_entered(record: Record, ask: Ask, views: Sequence[View], index: int) ->
         )
     sides = [view.side(below) for view in views if len(view.side(below))]
     if sides:
-        extreme = (min if below else max)(float((side.value.min if below else side.value.max)()) for side in sides)
+        extreme = (min if below else max)(
+            float((side.value.min if below else side.value.max)()) for side in sides
+        )
         reach = f"{'lowest' if below else 'highest'} value {extreme:.4g} {ask.unit}"
     else:
         reach = "no excursion on this side"
@@ -350,7 +381,7 @@ def _continuous(record: Record, ask: Ask, views: Sequence[View], index: int) -> 
         raise CannotJudgeError(ask.drops)
     readings: list[tuple[tuple[str, ...], Reading]] = []
     notes: list[str] = []
-    judged = ask.judged
+    judged = views[0].below.judged
     for view in views:
         outside = np.concatenate((view.below.at, view.above.at))
         limit_s = (judged - outside.size) * record.tick_s
@@ -406,9 +437,8 @@ def merged(readings: Sequence[tuple[tuple[str, ...], Reading]]) -> list[Reading]
             groups.setdefault(rest, set()).add((reading.value, reading.limit, reading.verdict))
             seen.setdefault(rest, set()).add(labels[question])
         options = {labels[question] for labels, _ in kept}
-        if len(options) == 1 or all(len(found) == 1 for found in groups.values()) and all(
-            found == options for found in seen.values()
-        ):
+        same = all(len(found) == 1 for found in groups.values())
+        if len(options) == 1 or (same and all(found == options for found in seen.values())):
             open_.remove(question)
             unique: dict[tuple[str, ...], tuple[tuple[str, ...], Reading]] = {}
             for labels, reading in kept:
@@ -430,7 +460,7 @@ def _details(ask: Ask, view: View, side: Excursions) -> dict[str, Any]:
     depth = extreme if side.below else -extreme
     order = sorted(range(len(side)), key=lambda k: (k not in by_number, depth[k], -length[k]))[:LISTED]
     if len(side):
-        obliged = np.minimum(side.obliged(view.table.side(side.below), view.timer), side.last - side.first)
+        obliged = np.minimum(view.obliged(side), side.last - side.first)
     else:
         obliged = np.empty(0, np.int64)
     rows = []
@@ -442,7 +472,7 @@ def _details(ask: Ask, view: View, side: Excursions) -> dict[str, Any]:
             "extreme": float(extreme[k]), "obliged_s": float(obliged[k]) * side.tick_s, "left_s": left_s,
         })  # fmt: skip
     return {
-        "curve": view.table.curve(),
+        "curve": ask.curve or view.table.curve(),
         "unit": ask.unit,
         "side": "low" if side.below else "high",
         "excursions": rows,

@@ -1,6 +1,6 @@
-"""Tables of "stay connected at least so long while the value is in this band": excursions, timers, obligations.
+"""Tables of "stay connected at least so long while the value is in this band".
 
-The same for voltage (pu) and frequency (Hz). A table has a continuous band and timed bands below and above it.
+The same for voltage (pu) and frequency (Hz). A table has a continuous band, and timed bands below and above.
 Samples outside the continuous band form excursions, each side by itself; an excursion ends where the value is
 back in the continuous band, and with it all its timers. An obligation ends where the timer of a band has run
 out, or where the value is beyond all bands; it stays so until the excursion ends.
@@ -9,10 +9,8 @@ out, or where the value is beyond all bands; it stays so until the excursion end
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +18,7 @@ from numpy.typing import NDArray
 from wattkeel import measures
 from wattkeel.compliance.profile import Row
 
-__all__ = ["TIMERS", "Band", "Excursions", "Table", "choices_of", "excursions", "tables"]
+__all__ = ["TIMERS", "Band", "Excursions", "Table", "band_from", "excursions", "table_of"]
 
 Array = NDArray[np.float64]
 Ticks = NDArray[np.int64]
@@ -32,9 +30,6 @@ TIMERS: dict[str, str] = {
     "per_band": "a timer per band",
     "per_excursion": "one timer per excursion",
 }
-
-#: Keys between whose values a user of the rule chooses: each combination is a table of its own.
-CHOICES = ("who", "area", "voltage_row", "voltage_class", "category", "standard", "variant")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,64 +139,6 @@ class Table:
         return out
 
 
-def choices_of(keys: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Keys of a row by which a table is chosen, each with its values."""
-    found = {}
-    for key in CHOICES:
-        if key in keys:
-            value = keys[key]
-            found[key] = tuple(value) if isinstance(value, list) else (str(value),)
-    return found
-
-
-def tables(
-    rows: Sequence[Row], low_key: str, high_key: str, nominal: float, band_of: Callable[[Row], Band] | None = None
-) -> list[Table]:
-    """The tables that the rows of a block hold, one for each choice.
-
-    Parameters
-    ----------
-    rows : sequence of Row
-        Rows of the block; those not seen are left out.
-    low_key, high_key : str
-        Keys of the edges.
-    nominal : float
-        Value that lies in the continuous band, where no row names one.
-    band_of : callable, optional
-        Makes a row's band where its keys are others.
-    """
-    make = band_of or (lambda row: band_from(row, low_key, high_key))
-    seen = [row for row in rows if row.seen]
-    expanded = [_expand(row) for row in seen]
-    combos: list[frozenset[tuple[str, str]]] = []
-    for options in expanded:
-        for option in options:
-            if option not in combos:
-                combos.append(option)
-    # a row that leaves a choice open belongs to every table that makes it
-    largest = [c for c in combos if not any(c < other for other in combos)]
-    found = []
-    for combo in largest:
-        bands = [
-            make(row)
-            for row, options in zip(seen, expanded, strict=True)
-            if any(option <= combo for option in options)
-        ]
-        found.append(_table(_choice_text(combo), bands, nominal))
-    return found
-
-
-def _expand(row: Row) -> list[frozenset[tuple[str, str]]]:
-    choices = choices_of(row.keys)
-    return [frozenset(zip(choices, values, strict=True)) for values in product(*choices.values())]
-
-
-def _choice_text(combo: Iterable[tuple[str, str]]) -> str:
-    ordered = sorted(combo, key=lambda item: CHOICES.index(item[0]))
-    plain = {"area", "who", "variant"}
-    return " ".join(value if key in plain else f"{key.replace('_', ' ')} {value}" for key, value in ordered)
-
-
 def band_from(row: Row, low_key: str, high_key: str) -> Band:
     """Band of a row with the keys of the ride-through blocks."""
     keys = row.keys
@@ -221,13 +158,23 @@ def band_from(row: Row, low_key: str, high_key: str) -> Band:
     return Band(low, high, row, least_s=least_s, most_s=most_s, slope_s=slope_s)
 
 
-def _table(choice: str, bands: list[Band], nominal: float) -> Table:
+def table_of(bands: Sequence[Band], nominal: float, choice: str = "") -> Table:
+    """Table of bands that hold together.
+
+    Parameters
+    ----------
+    bands : sequence of Band
+    nominal : float
+        Value around which the continuous band lies where no row names it.
+    choice : str
+        What the table is chosen by.
+    """
     whole = [band for band in bands if band.continuous]
     if whole:
         low, high = min(band.low for band in whole), max(band.high for band in whole)
     else:
-        low = max((b.high for b in bands if b.high <= nominal), default=-math.inf)
-        high = min((b.low for b in bands if b.low >= nominal), default=math.inf)
+        low = max((band.high for band in bands if band.high <= nominal), default=-math.inf)
+        high = min((band.low for band in bands if band.low >= nominal), default=math.inf)
     return Table(choice, tuple(bands), low, high)
 
 
@@ -250,6 +197,8 @@ class Excursions:
     value : ndarray, shape (k,)
         Their values.
     tick_s : float
+    judged : int
+        Samples that were judged.
     """
 
     below: bool
@@ -259,6 +208,7 @@ class Excursions:
     at: Ticks
     value: Array
     tick_s: float
+    judged: int
 
     def __len__(self) -> int:
         return self.first.size
@@ -360,4 +310,4 @@ def excursions(series: Array, first: int, table: Table, below: bool, tick_s: flo
     at += first
     begins = at[start[:-1]] if at.size else np.empty(0, np.int64)
     ends = at[start[1:] - 1] + 1 if at.size else np.empty(0, np.int64)
-    return Excursions(below, begins, ends, start, at, value, tick_s)
+    return Excursions(below, begins, ends, start, at, value, tick_s, judged.size)

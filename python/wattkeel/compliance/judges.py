@@ -2,52 +2,61 @@
 
 A block of rules that stand for themselves has a function per row (`ROWS`): record and keys give all
 readings. A block whose rows are one table (ride-through) has a function for the whole of it (`TABLES`):
-record and profile give one `Judged` per rule.
+record and profile give one `Judged` per rule. What the head of a profile prohibits has one too (`HEADS`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
-from wattkeel.compliance.finding import Verdict
-from wattkeel.compliance.profile import Profile, Row
+from wattkeel.compliance.demand import demand_limit
+from wattkeel.compliance.frequency import frequency_point, frequency_ride_through, phase_jump, rocof
+from wattkeel.compliance.judged import Judged
+from wattkeel.compliance.profile import Profile
 from wattkeel.compliance.record import Measured, Record
+from wattkeel.compliance.recovery import recovery, recovery_level
+from wattkeel.compliance.ride_through import (
+    frt_curve,
+    overvoltage_withstand,
+    reclosing,
+    voltage_ride_through,
+)
 from wattkeel.compliance.rules import RULES
+from wattkeel.compliance.sags import sag_counting
+from wattkeel.compliance.voltage_quality import (
+    flicker,
+    phase_imbalance,
+    power_factor,
+    rapid_voltage_change,
+)
 
-__all__ = ["ROWS", "TABLES", "Judged"]
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What a table of rules gave for one of them.
-
-    Attributes
-    ----------
-    name : str
-        Name of the rule, unique within the profile.
-    measured : Measured or None
-        Readings and limit; None where there is no verdict.
-    reason : str
-        Why there is none.
-    verdict : Verdict or None
-        Where it does not follow from the readings alone; None when it does.
-    row : Row or None
-        Row of the profile that holds the rule, for its own evidence and remarks.
-    notes : list of str
-    """
-
-    name: str
-    measured: Measured | None = None
-    reason: str = ""
-    verdict: Verdict | None = None
-    row: Row | None = None
-    notes: list[str] = field(default_factory=list)
+__all__ = ["HEADS", "ROWS", "TABLES", "Judged"]
 
 
 #: Blocks whose rows are judged one by one.
-ROWS: dict[str, Callable[[Record, Any], Measured]] = dict(RULES)
+ROWS: dict[str, Callable[[Record, Any], Measured]] = {
+    **RULES,
+    "demand": demand_limit,
+    "phase_jump": phase_jump,
+    "rapid_voltage_change": rapid_voltage_change,
+    "power_factor": power_factor,
+    "phase_imbalance": phase_imbalance,
+}
 
 #: Blocks that are judged as a whole. A judge raises `CannotJudgeError` where nothing of it can be told.
-TABLES: dict[str, Callable[[Record, Profile], list[Judged]]] = {}
+TABLES: dict[str, Callable[[Record, Profile], list[Judged]]] = {
+    "voltage_ride_through": voltage_ride_through,
+    "frt_curve": frt_curve,
+    "overvoltage_withstand": overvoltage_withstand,
+    "reclosing": reclosing,
+    "recovery": recovery,
+    "recovery_level": recovery_level,
+    "frequency_ride_through": frequency_ride_through,
+    "frequency_point": frequency_point,
+    "rocof": rocof,
+    "flicker": flicker,
+}
+
+#: Rules that stand in the head of a profile: judged where their key is true.
+HEADS: dict[str, Callable[[Record, Profile], Judged]] = {"sag_counting_transfer_prohibited": sag_counting}

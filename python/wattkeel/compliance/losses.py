@@ -20,7 +20,17 @@ from wattkeel import measures
 from wattkeel.compliance.bands import Excursions
 from wattkeel.compliance.record import Record
 
-__all__ = ["CEASED", "COUNTED", "RETURN_S", "Loss", "of_power", "of_run", "power_before", "sudden_drop", "unreturned"]
+__all__ = [
+    "CEASED",
+    "COUNTED",
+    "RETURN_S",
+    "Loss",
+    "of_power",
+    "of_run",
+    "power_before",
+    "sudden_drop",
+    "unreturned",
+]
 
 Array = NDArray[np.float64]
 
@@ -140,7 +150,9 @@ def _ticks(record: Record, time_s: float) -> int:
     return max(1, round(time_s / record.tick_s))
 
 
-def of_power(record: Record, found: Sequence[Excursions], return_s: float, voltage: Array | None) -> list[Loss]:
+def of_power(
+    record: Record, found: Sequence[Excursions], return_s: float, voltage: Array | None
+) -> list[Loss]:
     """Losses of a measured record, in and shortly after its excursions.
 
     Parameters
@@ -154,9 +166,7 @@ def of_power(record: Record, found: Sequence[Excursions], return_s: float, volta
         Voltage by which a constant impedance is reckoned, pu; None: that of the whole time.
     """
     spans = sorted(
-        (int(first), int(last))
-        for side in found
-        for first, last in zip(side.first, side.last, strict=True)
+        (int(first), int(last)) for side in found for first, last in zip(side.first, side.last, strict=True)
     )
     starts, ends = [span[0] for span in spans], [span[1] for span in spans]
     losses: list[Loss] = []
@@ -181,9 +191,7 @@ def _least(before: Before, start: int, stop: int, voltage: Array | None) -> Arra
     if voltage is None:
         return np.full(stop - start, LOST_SHARE * before.low_w)
     reference = voltage[start - 1] if start and voltage[start - 1] > 0.0 else 1.0
-    return np.asarray(
-        LOST_SHARE * before.low_w * np.minimum(1.0, np.square(voltage[start:stop] / reference))
-    )
+    return np.asarray(LOST_SHARE * before.low_w * np.minimum(1.0, np.square(voltage[start:stop] / reference)))
 
 
 def _back(record: Record, before: Before, tick: int, voltage: Array | None) -> float:

@@ -32,7 +32,9 @@ def need_voltage(record: Record) -> None:
         _need_numbers(judged, record, "voltage")
         highest = float(judged.max())
         if highest > HIGHEST_VOLTAGE_PU:
-            raise CannotJudgeError(f"voltage of up to {highest:.6g} pu: give it in pu of nominal, not in V or %")
+            raise CannotJudgeError(
+                f"voltage of up to {highest:.6g} pu: give it in pu of nominal, not in V or %"
+            )
         if float(judged.min()) < 0.0:
             raise CannotJudgeError("voltage below 0: give RMS values, not a waveform")
 
@@ -55,8 +57,8 @@ def of_voltage(record: Record, head: Mapping[str, Any]) -> list[tuple[str, Array
     return chosen or found
 
 
-def of_frequency(record: Record, nominal_hz: float) -> Array:
-    """Frequency of a record, Hz, for rules of a system of `nominal_hz`.
+def of_frequency(record: Record, nominal_hz: float | None = None) -> Array:
+    """Frequency of a record, Hz, for rules of a system of `nominal_hz`, or of any when None.
 
     Raises
     ------
@@ -70,7 +72,7 @@ def of_frequency(record: Record, nominal_hz: float) -> Array:
     middle_hz = float(np.median(judged))
     if not LOWEST_FREQUENCY_HZ <= middle_hz <= HIGHEST_FREQUENCY_HZ:
         raise CannotJudgeError(f"frequency of {middle_hz:.4g} Hz: give it in Hz, not in pu or as a deviation")
-    if abs(middle_hz - nominal_hz) > NOMINAL_RANGE_HZ:
+    if nominal_hz is not None and abs(middle_hz - nominal_hz) > NOMINAL_RANGE_HZ:
         raise CannotJudgeError(
             f"the rule is for a system of {nominal_hz:g} Hz, the record is of {middle_hz:.4g} Hz"
         )
@@ -111,8 +113,8 @@ def need_model(record: Record, quantity: str) -> None:
         return
     if quantity == VOLTAGE and not model.on_voltage:
         raise CannotJudgeError(
-            "no part of the load of this run can leave at a voltage, so that riding through would be asserted, "
-            'not shown: give its nodes ride_through = "perc1" with the settings of the site'
+            "no part of the load of this run can leave at a voltage, so that riding through would be "
+            'asserted, not shown: give its nodes ride_through = "perc1" with the settings of the site'
         )
     if quantity == FREQUENCY and not model.on_frequency:
         raise CannotJudgeError(

@@ -15,7 +15,7 @@ from typing import Any
 from wattkeel.compliance.blocks import BLOCKS
 from wattkeel.compliance.head import HEAD, HEAD_OPTIONAL, Key
 from wattkeel.compliance.kinds import finite
-from wattkeel.errors import Fault
+from wattkeel.errors import Fault, shorten
 from wattkeel.normalise import near
 
 __all__ = ["FACTS", "faults_of", "is_block", "json_schema", "rows_of"]
@@ -25,7 +25,11 @@ FACTS = "facts"
 
 #: Further addresses in the head: ``url_board``, ``url_read``, ...
 _ADDRESS = re.compile(r"url_[a-z0-9_]+")
-_TEXT_LENGTH = 80
+
+
+def _shown(name: str) -> str:
+    """Key as it is shown in a place: in quotes where TOML needs them too."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]{1,80}", name) else shorten(name)
 
 
 def is_block(value: object) -> bool:
@@ -61,7 +65,7 @@ def faults_of(file: str, data: Mapping[str, Any]) -> list[Fault]:
     """
     faults = list(_head_faults(file, data))
     for name, value in data.items():
-        place = f"{file}: {name}"
+        place = f"{file}: {_shown(name)}"
         if name == FACTS:
             faults += _facts_faults(place, value)
         elif name in BLOCKS:
@@ -74,7 +78,7 @@ def faults_of(file: str, data: Mapping[str, Any]) -> list[Fault]:
             for index, keys in enumerate(rows):
                 faults += _row_faults(f"{place}[{index}]", name, keys)
         elif is_block(value):
-            remedy = f"{near(name, BLOCKS)}; what is no rule stands under [{FACTS}.{name[:_TEXT_LENGTH]}]"
+            remedy = f"{near(name, BLOCKS)} (what is no rule stands under [{FACTS}.NAME])"
             faults.append(Fault(place, None, "is no block of rules", remedy))
         elif name not in HEAD and name not in HEAD_OPTIONAL and not _ADDRESS.fullmatch(name):
             remedy = near(name, [*HEAD, *HEAD_OPTIONAL, "url_..."])
@@ -100,9 +104,11 @@ def _facts_faults(place: str, value: object) -> Iterator[Fault]:
         return
     for name, fact in value.items():
         if not is_block(fact):
-            yield Fault(f"{place}.{name}", fact, "must be a table", f"write [{FACTS}.NAME]")
+            yield Fault(f"{place}.{_shown(name)}", fact, "must be a table", f"write [{FACTS}.NAME]")
         elif not finite(fact):
-            yield Fault(f"{place}.{name}", None, "must hold finite numbers only, nested at most 16 deep")
+            yield Fault(
+                f"{place}.{_shown(name)}", None, "must hold finite numbers only, nested at most 16 deep"
+            )
 
 
 def _row_faults(place: str, block: str, keys: Mapping[str, Any]) -> list[Fault]:
@@ -110,7 +116,9 @@ def _row_faults(place: str, block: str, keys: Mapping[str, Any]) -> list[Fault]:
     faults: list[Fault] = []
     for name, value in keys.items():
         if name not in known:
-            faults.append(Fault(f"{place}.{name}", value, "is no key of this block", near(name, known)))
+            faults.append(
+                Fault(f"{place}.{_shown(name)}", value, "is no key of this block", near(name, known))
+            )
         elif wrong := known[name].kind.wrong(value):
             faults.append(Fault(f"{place}.{name}", value, wrong))
     if "seen" not in keys:
@@ -126,7 +134,7 @@ def _row_faults(place: str, block: str, keys: Mapping[str, Any]) -> list[Fault]:
     for name in BLOCKS[block].required:
         if name not in keys:
             faults.append(Fault(f"{place}.{name}", None, "is missing", f"must be {known[name].kind.wanted}"))
-    if not faults:
+    if not faults:  # a misspelt limit is one fault, not a missing limit as well
         faults += [Fault(place, None, wrong) for wrong in BLOCKS[block].contradictions(keys)]
     return faults
 

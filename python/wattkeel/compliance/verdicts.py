@@ -9,7 +9,7 @@ from typing import Any
 from wattkeel.compliance.blocks import BLOCKS
 from wattkeel.compliance.finding import Finding, Verdict
 from wattkeel.compliance.head import APPLIES_TO, BAND_STATS
-from wattkeel.compliance.judges import ROWS, TABLES, Judged
+from wattkeel.compliance.judges import HEADS, ROWS, TABLES, Judged
 from wattkeel.compliance.profile import Profile, Row
 from wattkeel.compliance.record import MW, CannotJudgeError, Measured, Reading, Record
 from wattkeel.compliance.rules import PER_MINUTE, RULES, dynamic_range, rule_name
@@ -18,6 +18,7 @@ __all__ = ["judge_profile", "judge_scenario_rule"]
 
 Keys = Mapping[str, Any]
 Measure = Callable[[Record, Keys], Measured]
+TableJudge = Callable[[Record, Profile], list[Judged]]
 
 SCENARIO = "scenario"
 #: What documents about the load itself say in ``applies_to``.
@@ -63,6 +64,7 @@ def judge_profile(record: Record | CannotJudgeError, profile: Profile, remark: s
             if names[name] > 1:  # rows that differ in nothing but their limit
                 name = f"{name} ({names[name]})"
             findings.append(_judge_row(record, profile, row, name, remark))
+    findings += _judge_head(record, profile, remark)
     for block in profile.left_out:
         reason = "no row of this block belongs to the choice that was made"
         findings.append(_not_evaluated(profile.name, block, _about(profile, block), reason, [remark]))
@@ -89,10 +91,25 @@ def _judge_table(
     record: Record | CannotJudgeError, profile: Profile, block: str, remark: str
 ) -> list[Finding]:
     """Findings of the seen rows of a block, which are one table."""
+    return _findings(record, profile, block, TABLES[block], remark)
+
+
+def _judge_head(record: Record | CannotJudgeError, profile: Profile, remark: str) -> list[Finding]:
+    """Findings of the rules that stand in the head of a profile."""
+    findings: list[Finding] = []
+    for key, judge in HEADS.items():
+        if profile.head.get(key) is True:
+            findings += _findings(record, profile, key, lambda *args, judge=judge: [judge(*args)], remark)
+    return findings
+
+
+def _findings(
+    record: Record | CannotJudgeError, profile: Profile, block: str, judge: TableJudge, remark: str
+) -> list[Finding]:
     try:
         if isinstance(record, CannotJudgeError):
             raise record
-        judged = TABLES[block](record, profile)
+        judged = judge(record, profile)
     except CannotJudgeError as reason:
         judged = [Judged(block, reason=str(reason))]
     findings = []
