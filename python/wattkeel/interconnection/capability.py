@@ -228,8 +228,9 @@ def capability(
     chosen = load_trains() if trains is None else list(trains)
     _check(found, tables, frequencies, depths_pu, durations_s, phases, longest_s, look_s)
     arguments = {
-        "depths_pu": depths_pu, "durations_s": durations_s, "phases": phases, "trains": trains,
-        "source": source, "settle_s": settle_s, "longest_s": longest_s, "look_s": look_s, "engine": engine,
+        "profile": found, "depths_pu": depths_pu, "durations_s": durations_s, "phases": phases,
+        "trains": trains, "source": source, "settle_s": settle_s, "longest_s": longest_s, "look_s": look_s,
+        "engine": engine,
     }  # fmt: skip
     begin_s = time.monotonic()
     rows = max([1, *(len(one.pieces) for one in chosen)])
@@ -325,7 +326,7 @@ class Study:
         for voltage_pu in _levels(self.tables, depths_pu):
             asked = {timer: self.required_s(voltage_pu, timer) for timer in self.timers}
             held = [band_at(table, voltage_pu) for table in self.tables]
-            rungs = (1.0,) if any(band is not None and band.continuous for band in held) else RUNGS
+            rungs = (1.0,) if all(band is None or band.continuous for band in held) else RUNGS
             tries_s = list(durations_s or [share * max(asked.values()) for share in rungs])
             tries_s += [value for value in asked.values() if value > 0.0]
             tries_s = [min(value, self.longest_s) for value in tries_s if value > 0.0] or [1.0]
@@ -336,8 +337,8 @@ class Study:
 
     def required_s(self, voltage_pu: float, timer: str) -> float:
         """Time that is asked for and can be run, s: of all choices the longest."""
-        longest_s = max((required_s(table, voltage_pu, timer) for table in self.tables), default=0.0)
-        return CONTINUOUS_S if math.isinf(longest_s) else longest_s
+        times_s = [required_s(table, voltage_pu, timer) for table in self.tables]
+        return max((CONTINUOUS_S if math.isinf(time_s) else time_s for time_s in times_s), default=0.0)
 
     def _point(
         self, level: Level, moment: Moment, tries_s: Sequence[float], asked: dict[str, float]

@@ -104,7 +104,7 @@ class Ladder:
                 monotone = False
             else:
                 longest = ticks
-        return Boundary(longest * tick_s, left * tick_s, monotone)
+        return Boundary(round(longest * tick_s, 9), round(left * tick_s, 9), monotone)
 
 
 class Sweep:
