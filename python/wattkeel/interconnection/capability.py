@@ -61,7 +61,10 @@ class Point:
     monotone : dict of str to bool
         False where a longer sag was ridden after a shorter one that was not.
     recovery_s : float
-        Longest recovery after the duration that is asked for, s; infinite where the power was not back.
+        Time until the power at the POI is back after the duration that is asked for, s; infinite where it was
+        not.
+    load_recovery_s : float
+        The same for the load of the site bus, without what storage does.
     required_s : dict of str to float
         What the profile asks for, by reading of the timers, s.
     """
@@ -73,6 +76,7 @@ class Point:
     capped: Mapping[str, bool]
     monotone: Mapping[str, bool]
     recovery_s: float
+    load_recovery_s: float
     required_s: Mapping[str, float]
 
 
@@ -356,18 +360,20 @@ class Study:
             capped={reading: one.capped for reading, one in found.items()},
             monotone={reading: one.monotone for reading, one in found.items()},
             recovery_s=test.stay.back_s if owed > 0.0 else 0.0,
+            load_recovery_s=test.stay.load_back_s if owed > 0.0 else 0.0,
             required_s=asked,
         )
 
-    def slowest_s(self, point: Point) -> float:
-        """Recovery of a point, s; watched for longer where the power was not back in what was watched."""
+    def slowest_s(self, point: Point) -> tuple[float, float]:
+        """Recovery of a point, of import and load, s; watched for longer where the power was not back."""
         if math.isfinite(point.recovery_s):
-            return point.recovery_s
+            return point.recovery_s, point.load_recovery_s
         owed = min(max(point.required_s.values()), self.longest_s)
         moment = next(one for one in self.moments if one.phase == point.phase)
         watcher = Sweep(self.bench, self.criterion, self.look_s)
         ticks = max(1, round(owed / self.bench.tick_s))
-        return watcher.test(Level(voltage_pu=point.voltage_pu), moment, ticks).stay.back_s
+        stay = watcher.test(Level(voltage_pu=point.voltage_pu), moment, ticks).stay
+        return stay.back_s, stay.load_back_s
 
     def trains(self, chosen: Sequence[Train]) -> list[TrainRun]:
         """Every train at every moment."""

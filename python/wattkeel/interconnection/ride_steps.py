@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from wattkeel.interconnection.changes import Change
 from wattkeel.interconnection.power_steps import Step
+from wattkeel.interconnection.waves import cycle_of_job
 
 if TYPE_CHECKING:
     from wattkeel.compliance import Finding
@@ -34,6 +35,7 @@ def ride_steps(scenario: Scenario, finding: Finding, keys: dict[str, Any]) -> tu
     )
     steps: list[Step] = []
     seen = set()
+    ready, idle = _control(scenario, finding, within_s)
     for name, parts in (
         ("sags not counted", (counter,)),
         ("quick return", (back,)),
@@ -41,6 +43,8 @@ def ride_steps(scenario: Scenario, finding: Finding, keys: dict[str, Any]) -> tu
         ("no cessation in the time asked for", (patience,)),
         ("no cessation in the time asked for, sags not counted", (patience, counter)),
         ("all of these", (patience, back, counter)),
+        ("quick return, quick target of the storage", (back, ready)),
+        ("quick return, storage idle", (back, idle)),
     ):
         change = Change()
         for part in parts:
@@ -50,6 +54,22 @@ def ride_steps(scenario: Scenario, finding: Finding, keys: dict[str, Any]) -> tu
         seen.add(change.key())
         steps.append(Step(name, change.of_any_size))
     return steps, []
+
+
+def _control(scenario: Scenario, finding: Finding, within_s: float) -> tuple[Change, Change]:
+    """Control by which the storage does not hold the import low after the load is back."""
+    control = scenario.model.control
+    recovers = finding.block in ("recovery", "recovery_level")
+    if not recovers or not scenario.model.storage or control.target == "off":
+        return Change(), Change()
+    cycle = cycle_of_job(scenario)
+    period_s = control.period_s if cycle is None else cycle.period_s
+    average_s = max(1, int(0.5 * within_s / period_s)) * period_s
+    values: dict[str, object] = {}
+    if control.average_s > average_s:
+        values["control.average_s"] = average_s
+    quick = Change.of("average", values, f"a target of the storage averaged over {average_s:g} s only")
+    return quick, Change.of("average", {"control.target": "off"}, "storage left idle")
 
 
 def _within(finding: Finding) -> float:

@@ -220,7 +220,7 @@ def recovery_findings(study: Study, points: Sequence[Point]) -> list[Finding]:
     owed = [point for point in points if max(point.required_s.values()) > 0.0 and point.voltage_pu < 0.9]
     findings = []
     worst = max(owed, key=lambda point: point.recovery_s, default=None)
-    value_s = study.slowest_s(worst) if worst is not None and asked else math.inf
+    value_s, load_s = study.slowest_s(worst) if worst is not None and asked else (math.inf, math.inf)
     for each in asked:
         assert each.row is not None
         rule = _joined(["recovery", str(each.row.keys.get("standard", ""))]).replace("; ", " ")
@@ -234,6 +234,9 @@ def recovery_findings(study: Study, points: Sequence[Point]) -> list[Finding]:
             f"slowest after {worst.voltage_pu:g} pu for {max(worst.required_s.values()):g} s, "
             f"{worst.phase:.0%} into the cycle",
             f"not back within the {study.look_s:g} s watched" if math.isinf(value_s) else "",
+            f"the load itself is back after {load_s:.4g} s; storage holds the import for the rest"
+            if load_s < 0.9 * value
+            else "",
         ]
         findings.append(
             Finding(
