@@ -18,11 +18,11 @@ LONGEST_FILE_LINES = 600
 LONGEST_FUNCTION_LINES = 60
 
 # Rooms around the core. They take a Scenario or a Result and give a value; none knows another.
+# `power_quality` is no room: like `measures` it is an instrument that rooms read (flicker, rapid changes).
 ROOMS = {
     "compliance",
     "economics",
     "interop",
-    "power_quality",
     "reliability",
     "report",
     "resonance",

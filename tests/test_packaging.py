@@ -52,6 +52,7 @@ def test_wheel_holds_data_and_types(wheel: Path):
         names = set(archive.namelist())
     assert {"wattkeel/py.typed", "wattkeel/_core.pyi", "wattkeel/spec/storage.toml"} <= names
     assert "wattkeel/templates/quickstart.toml" in names
+    assert "wattkeel/compliance/profile.schema.json" in names
     assert any(name.startswith("wattkeel/presets/") and name.endswith(".toml") for name in names)
     assert not any(name.startswith(("cpp/", "tests/", "lib/", "include/")) for name in names)
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)

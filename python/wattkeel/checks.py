@@ -139,7 +139,7 @@ class Judge:
         self._grid()
         self._grid_playback()
         self._envelopes()
-        self._compliance()
+        self.compliance()
         self._signals()
 
     # -- clock ------------------------------------------------------------------------------------------
@@ -506,7 +506,8 @@ class Judge:
 
     # -- compliance and record --------------------------------------------------------------------------
 
-    def _compliance(self) -> None:
+    def compliance(self) -> None:
+        """Check rules and profiles; all that this needs of the model is its section of them."""
         seen: set[str] = set()
         for index, rule in enumerate(self.model.compliance.rule):
             place = f"compliance.rule[{index}]"

@@ -17,10 +17,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from profile_texts import HEAD, as_json, shipped
 
-from wattkeel.compliance import evaluate_series, load_profile
+from wattkeel.compliance import load_profile
 from wattkeel.compliance.blocks import BLOCKS
 from wattkeel.compliance.profile import Profile
+from wattkeel.compliance.record import Record
 from wattkeel.compliance.schema import faults_of, json_schema
+from wattkeel.compliance.verdicts import judge_profile
 from wattkeel.errors import Fault, ScenarioError
 from wattkeel.profile_files import shipped_profiles
 
@@ -101,9 +103,15 @@ def read(path: Path) -> Profile | None:
 
 def judge(profile: Profile) -> None:
     """Whatever was read can be judged: one finding per rule that is not a table, names apart."""
-    time_s = np.arange(3000) * 0.05
+    time_s = np.arange(6000) * 0.02
     power_w = 1e8 + 5e6 * np.sin(time_s) + 2e7 * (time_s > 70.0)
-    findings = evaluate_series(power_w, 0.05, [profile], rated_power_w=1.2e8)
+    voltage = np.where((time_s > 40.0) & (time_s < 40.3), 0.4, 1.0) + 0.15 * (time_s > 90.0)
+    power_w[2005:2030] = 0.0
+    record = Record(
+        power_w, 0.02, rated_power_w=1.2e8, voltage_pu=voltage, phase_voltage_pu=np.array([voltage] * 3),
+        frequency_hz=60.0 - 1.5 * np.clip(time_s - 60.0, 0.0, 1.0),
+    )  # fmt: skip
+    findings = judge_profile(record, profile)
     assert findings
     assert len({found.rule for found in findings}) == len(findings)
     for found in findings:

@@ -23,7 +23,7 @@ INTERRUPTED = 130
 BROKEN_PIPE = 141
 
 _EPILOG = """\
-exit status: 0 done, 1 a limit is violated (run --fail-on), 2 bad input, 3 a fault of wattkeel,
+exit status: 0 done, 1 a limit is violated (--fail-on), 2 bad input, 3 a fault of wattkeel,
 130 interrupted.
 First steps: wattkeel init && wattkeel check quickstart.toml && wattkeel run quickstart.toml
 """
@@ -34,6 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     from wattkeel.cli import (
         capability,
         check,
+        comply,
         export,
         flicker,
         import_record,
@@ -59,6 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
         import_record,
         check,
         run,
+        comply,
         report,
         export,
         flicker,

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wattkeel.cli.common import counts_text, table, verdict_text
+from wattkeel.cli.findings import findings_lines
 from wattkeel.ledger import Group, Ledger
 from wattkeel.summary import troubles
 from wattkeel.units import format_quantity
 
 if TYPE_CHECKING:
-    from wattkeel.compliance import Finding
     from wattkeel.result import Result
 
 _GROUPS: tuple[tuple[Group, str], ...] = (
@@ -33,7 +33,7 @@ def outcome(result: Result, report: Path | None) -> str:
     found = troubles(result.summary, result.event_counts, result.events)
     lines += [f"MIND: {trouble.name}: {trouble.amount}" for trouble in found]
     if result.findings:
-        lines += ["", "rules", *table(map(_finding, result.findings), right=(3, 5)), *_unjudged(result)]
+        lines += ["", *findings_lines(result.findings)]
     figures = [(trouble.name, trouble.amount) for trouble in found]
     lines += ["", "key figures", *table([*figures, *_figures(result.summary)], right=(1,))]
     lines += ["", "energy", *_ledger(result.ledger)]
@@ -46,36 +46,6 @@ def outcome(result: Result, report: Path | None) -> str:
     if report is not None:
         lines.append(f"report: {report}")
     return "\n".join(lines)
-
-
-def _unjudged(result: Result) -> Iterator[str]:
-    """Give why each rule without a verdict has none; the same reason once."""
-    reasons: dict[str, list[str]] = {}
-    for finding in result.findings:
-        if finding.verdict == "not_evaluated":
-            reasons.setdefault(finding.note or "no reason is given", []).append(finding.rule)
-    if not reasons:
-        return
-    yield ""
-    if all(finding.verdict == "not_evaluated" for finding in result.findings):
-        yield "NO RULE COULD BE EVALUATED: whether the run meets them is not known"
-    else:
-        yield "not evaluated"
-    for reason, rules in reasons.items():
-        yield f"  {', '.join(rules)}: {reason}"
-
-
-def _finding(finding: Finding) -> tuple[str, ...]:
-    value, limit = _number(finding.value, finding.unit), _number(finding.limit, finding.unit)
-    when = "" if finding.time_s is None else f"at {finding.time_s:g} s"
-    bound = "limit" if limit else ""
-    return verdict_text(finding.verdict), finding.profile, finding.rule, value, bound, limit, when
-
-
-def _number(value: float | None, unit: str) -> str:
-    if value is None:
-        return ""
-    return f"{value:.4g}" if unit in ("", "1") else f"{value:.4g} {unit}"
 
 
 def _figures(summary: Mapping[str, float]) -> Iterator[tuple[str, str]]:

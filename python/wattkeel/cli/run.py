@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wattkeel.cli.common import Verbs, add_json, add_scenario, print_json, screening
+from wattkeel.cli.findings import FAIL_ON, FAIL_ON_HELP, falls_short
 
 if TYPE_CHECKING:
     from wattkeel.result import Result
@@ -35,10 +36,9 @@ def add_parser(verbs: Verbs) -> None:
     parser.add_argument("--duration", metavar="S", help='length of the run: seconds, or "2 h"')
     parser.add_argument(
         "--fail-on",
-        choices=("fail", "marginal", "not-evaluated", "never"),
+        choices=FAIL_ON,
         default="fail",
-        help="exit 1 when a rule fails (default); when one is also marginal; when one could also not be "
-        "evaluated, or none was; or never",
+        help=FAIL_ON_HELP,
     )
     parser.add_argument("--no-report", action="store_true", help="do not write report.html")
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
@@ -87,14 +87,7 @@ def act(arguments: argparse.Namespace) -> int:
         text = "This is a fault of wattkeel, not of your input: please report it, with the scenario"
         print(f"wattkeel: {fault}\n{text}. {out_dir} is kept.", file=sys.stderr)
         return OWN_FAULT
-    return int(_falls_short(result, arguments.fail_on))
-
-
-def _falls_short(result: Result, fail_on: str) -> bool:
-    """Return whether a rule met a verdict that ``--fail-on`` names; "not-evaluated" also when none was."""
-    order = ("fail", "marginal", "not_evaluated")
-    limits = order[: {"never": 0, "fail": 1, "marginal": 2, "not-evaluated": 3}[fail_on]]
-    return result.verdict in limits or any(finding.verdict in limits for finding in result.findings)
+    return int(falls_short(result.verdict, result.findings, arguments.fail_on))
 
 
 def _overrides(arguments: argparse.Namespace) -> list[str]:

@@ -1,9 +1,10 @@
 """Connection rules as data, and the verdict on a run or a record.
 
-`evaluate` judges a run by the profiles and rules that its scenario names; `evaluate_series` judges bare
-arrays, measured or simulated. Each rule gives one `Finding`. Where a rule leaves its reading open (filter,
-window, statistic), every reading is evaluated and printed, and readings that disagree make the verdict
-"marginal". What cannot be judged is "not_evaluated" with the reason, never a pass.
+`evaluate` judges a run by the profiles and rules that its scenario names, or by others; `evaluate_record` a
+record, `load_record` reads one from a file; `evaluate_series` judges bare arrays. Each rule gives one
+`Finding`. Where a rule leaves its reading open (filter, window, statistic), every reading is evaluated and
+printed, and readings that disagree make the verdict "marginal". What cannot be judged is "not_evaluated" with
+the reason, never a pass.
 """
 
 from __future__ import annotations
@@ -18,21 +19,28 @@ from numpy.typing import ArrayLike, NDArray
 from wattkeel.compliance.demand import Demand, demand
 from wattkeel.compliance.finding import Finding, Verdict
 from wattkeel.compliance.load_model import load_model_of
+from wattkeel.compliance.own_rules import load_rules
 from wattkeel.compliance.profile import Profile, load_profile, profile_names
 from wattkeel.compliance.record import CannotJudgeError, Record
+from wattkeel.compliance.records import MeasuredRecord, load_record
 from wattkeel.compliance.verdicts import judge_profile, judge_scenario_rule
 from wattkeel.errors import Fault, ScenarioError
 
 __all__ = [
     "Demand",
     "Finding",
+    "MeasuredRecord",
     "Profile",
+    "Record",
     "Verdict",
     "demand",
     "evaluate",
+    "evaluate_record",
     "evaluate_series",
     "load_profile",
     "load_profiles",
+    "load_record",
+    "load_rules",
     "profile_names",
 ]
 
@@ -69,8 +77,14 @@ def load_profiles(profiles: Iterable[str | Path | Profile], base_dir: Path | Non
     return loaded
 
 
-def evaluate(result: RunResult) -> list[Finding]:
-    """Judge a run by the profiles and rules of its scenario.
+def evaluate(
+    result: RunResult,
+    profiles: Sequence[str | Path | Profile] | None = None,
+    rules: Sequence[Mapping[str, Any]] | None = None,
+    *,
+    settle_s: float | None = None,
+) -> list[Finding]:
+    """Judge a run.
 
     The record is ``poi.power_w``, ``poi.voltage_pu`` and ``poi.frequency_hz`` at full rate. Rules of what was
     not kept are "not_evaluated" with the remedy; an envelope never takes its place.
@@ -79,11 +93,17 @@ def evaluate(result: RunResult) -> list[Finding]:
     ----------
     result : Result
         Result of a run (complete or not).
+    profiles : sequence of str, Path or Profile, optional
+        Profiles to judge by; those of the scenario when None. Relative paths start from its folder.
+    rules : sequence of mapping, optional
+        Further rules, as in `evaluate_series`; those of the scenario when None.
+    settle_s : float, optional
+        Time from the start that is not judged, s; that of the scenario when None.
 
     Returns
     -------
     list of Finding
-        One per rule, in the order of the profiles; then the scenario's own rules.
+        One per rule, in the order of the profiles; then the rules without one.
 
     Raises
     ------
@@ -92,10 +112,23 @@ def evaluate(result: RunResult) -> list[Finding]:
     """
     model = result.scenario.model
     compliance = model.compliance
-    if compliance is None:
-        return []
-    profiles = load_profiles(compliance.profiles, result.scenario.base_dir)
-    rules = [dict(rule) for rule in compliance.rule]
+    if profiles is None:
+        profiles = compliance.profiles if compliance is not None else []
+    if rules is None:
+        rules = compliance.rule if compliance is not None else []
+    if settle_s is None:
+        settle_s = compliance.settle_s if compliance is not None else 0.0
+    loaded = load_profiles(profiles, result.scenario.base_dir)
+    keys = [dict(rule) for rule in rules]
+    record = _record_of_run(result, settle_s)
+    if isinstance(record, CannotJudgeError):
+        return _judge(record, loaded, keys)
+    remark = "" if result.complete else f"the run did not reach its end: judged to {record.length()}"
+    return _judge(record, loaded, keys, remark)
+
+
+def _record_of_run(result: RunResult, settle_s: float) -> Record | CannotJudgeError:
+    """The record of a run at full rate, or why there is none."""
     power = _signal(result, POWER)
     if power is None or power.size == 0:
         kept = (
@@ -103,12 +136,12 @@ def evaluate(result: RunResult) -> list[Finding]:
             if power is not None
             else (f'{POWER} was not kept at full rate; add "{POWER}" to record.full_rate and run again')
         )
-        return _judge(CannotJudgeError(kept), profiles, rules)
-    grid = model.grid
-    record = Record(
+        return CannotJudgeError(kept)
+    grid = result.scenario.model.grid
+    return Record(
         power,
         result.tick_s,
-        settle_s=compliance.settle_s,
+        settle_s=settle_s,
         rated_power_w=(grid.rated_power_w or None) if grid is not None else None,
         nominal_frequency_hz=grid.nominal_frequency_hz if grid is not None else 60.0,
         voltage_pu=_signal(result, VOLTAGE),
@@ -116,10 +149,37 @@ def evaluate(result: RunResult) -> list[Finding]:
         events=result.events,
         simulated=True,
         reactive_power_var=_signal(result, REACTIVE),
-        load_model=load_model_of(model),
+        load_model=load_model_of(result.scenario.model),
     )
-    remark = "" if result.complete else f"the run did not reach its end: judged to {record.length()}"
-    return _judge(record, profiles, rules, remark)
+
+
+def evaluate_record(
+    record: Record,
+    profiles: Sequence[str | Path | Profile],
+    *,
+    rules: Sequence[Mapping[str, Any]] = (),
+    base_dir: Path | None = None,
+) -> list[Finding]:
+    """Judge a record, e.g. of `load_record`.
+
+    Parameters
+    ----------
+    record : Record
+    profiles, rules, base_dir
+        As `evaluate_series`.
+
+    Returns
+    -------
+    list of Finding
+        As `evaluate`; every one says the remarks of the record.
+
+    Raises
+    ------
+    ScenarioError
+        If a profile is unknown or has faults (all of them).
+    """
+    loaded = load_profiles(profiles, base_dir)
+    return _judge(record, loaded, [dict(rule) for rule in rules], "; ".join(record.remarks))
 
 
 def _signal(result: RunResult, name: str) -> NDArray[np.float64] | None:

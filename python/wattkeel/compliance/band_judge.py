@@ -18,7 +18,7 @@ import numpy as np
 from wattkeel import measures
 from wattkeel.compliance.bands import Band, Excursions, Table, Ticks
 from wattkeel.compliance.finding import Verdict
-from wattkeel.compliance.judged import Judged
+from wattkeel.compliance.judged import Judged, plain
 from wattkeel.compliance.losses import Loss
 from wattkeel.compliance.quantities import need_time
 from wattkeel.compliance.record import CannotJudgeError, Measured, Reading, Record
@@ -27,6 +27,8 @@ __all__ = ["Ask", "View", "band_name", "judge_bands", "merged", "unjudged"]
 
 SWEEP = "sweep depth and duration with `wattkeel capability` to see whether the load would ride through"
 RANK: dict[str, int] = {"pass": 0, "marginal": 1, "fail": 2}
+#: Shortest record that shows load staying where nothing happens, s; shorter where a table's times are.
+LEAST_S = 1.0
 #: Modes of operation in which the site may cease, or must.
 CEASING = ("permissive", "momentary_cessation")
 #: Excursions and losses listed in a finding.
@@ -135,18 +137,23 @@ def judge_bands(record: Record, ask: Ask, views: Sequence[View]) -> list[Judged]
         All readings; the bands of their tables correspond, one by one.
     """
     table = views[0].table
+    ridden = [_of_view(view, ask) for view in views]
     judged = []
     for index, band in enumerate(table.bands):
         name = band_name(ask.block, band, ask.unit, table.choice)
+        spared = ""
         try:
             if band.continuous:
                 found = _continuous(record, ask, views, index)
             else:
-                found = _timed(record, ask, views, index)
+                found, spared = _timed(record, ask, views, ridden, index)
         except CannotJudgeError as reason:
             judged.append(Judged(name, reason=str(reason), row=band.row))
             continue
-        judged.append(Judged(name, measured=found, row=band.row))
+        if spared:
+            judged.append(Judged(name, found, verdict="marginal", row=band.row, notes=[spared]))
+        else:
+            judged.append(Judged(name, measured=found, row=band.row))
     return judged
 
 
@@ -190,22 +197,49 @@ class _Ridden:
         return RANK[self.verdict], self.limit_s - self.value_s, self.limit_s
 
 
-def _timed(record: Record, ask: Ask, views: Sequence[View], index: int) -> Measured:
+@dataclass(frozen=True, slots=True)
+class _OfView:
+    """What the bands of a table say in one reading.
+
+    `by_band` holds the timed bands by number (without those that the reading leaves to others), `violating`
+    the losses that violate any band.
+    """
+
+    by_band: dict[int, list[_Ridden]]
+    violating: list[Loss]
+
+
+def _of_view(view: View, ask: Ask) -> _OfView:
+    """What all bands say in one reading, and which losses violate any of them."""
+    by_band: dict[int, list[_Ridden]] = {}
+    violating: list[Loss] = []
+    for index, band in enumerate(view.table.bands):
+        if band.continuous:
+            violating += [loss for loss in view.losses if _in_band(loss, view) and not ask.excused(loss)]
+            continue
+        if view.counts_cessation and band.row.keys.get("mode") in CEASING:
+            continue
+        by_band[index] = _ridden(view.side(band.high <= view.table.low), view, band)
+        violating += [one.loss for one in by_band[index] if one.verdict == "fail" and one.loss is not None]
+    return _OfView(by_band, violating)
+
+
+def _timed(
+    record: Record, ask: Ask, views: Sequence[View], ridden: Sequence[_OfView], index: int
+) -> tuple[Measured, str]:
+    """Readings of a timed band; and, where it is violated in some readings only, in which it is not."""
     first = views[0].table.bands[index]
     if math.isnan(first.least_s):
         raise CannotJudgeError("the system operator sets the time, which is not known")
     need_time(record, first.shortest_s())
-    if first.row.keys.get("mode") in CEASING:
-        views = [view for view in views if not view.counts_cessation] or views
     readings: list[tuple[tuple[str, ...], Reading]] = []
     picked: list[tuple[View, _Ridden]] = []
-    for view in views:
+    for view, of_view in zip(views, ridden, strict=True):
         band = view.table.bands[index]
         side = view.side(band.high <= view.table.low)
-        all_ridden = _ridden(side, view, band)
-        if not all_ridden:
+        if not of_view.by_band.get(index):
             continue
-        worst = max(all_ridden, key=_Ridden.rank)
+        worst = max(of_view.by_band[index], key=_Ridden.rank)
         picked.append((view, worst))
         start = int(side.first[worst.number])
         at = start if worst.loss is None else worst.loss.tick
@@ -225,16 +259,31 @@ def _timed(record: Record, ask: Ask, views: Sequence[View], index: int) -> Measu
     details = _details(ask, view, side) | {
         "band": [None if math.isinf(edge) else edge for edge in (first.low, first.high)],
         "min_duration_s": first.shortest_s(),
-        "row": dict(first.row.keys),
+        "row": plain(first.row.keys),
     }
     method = (
         "time for which the load stayed connected while the value was in the band, of the time for which it "
         f"had to, worst excursion; timers are reset on return to the continuous band; {ask.method}"
     )
-    return Measured(
+    found = Measured(
         merged_readings, first.shortest_s(), "s", method, notes, at_least=True, details=details,
         quantity=ask.quantity,
     )  # fmt: skip
+    return found, _spared(views, ridden, index, worst)
+
+
+def _spared(views: Sequence[View], ridden: Sequence[_OfView], index: int, worst: _Ridden) -> str:
+    """Readings in which the load is not in this band when it leaves, and violates no other."""
+    if worst.verdict != "fail" or worst.loss is None:
+        return ""
+    labels = []
+    for view, of_view in zip(views, ridden, strict=True):
+        absent = index in of_view.by_band and not of_view.by_band[index]
+        if absent and worst.loss in view.losses and worst.loss not in of_view.violating:
+            labels.append(", ".join(label for label in view.labels if label))
+    if not labels:
+        return ""
+    return f"not violated where the value is read otherwise ({'; '.join(dict.fromkeys(labels))})"
 
 
 def _ridden(side: Excursions, view: View, band: Band) -> list[_Ridden]:
@@ -377,6 +426,8 @@ def _continuous(record: Record, ask: Ask, views: Sequence[View], index: int) -> 
     resolution_s = min(view.table.resolution_s() for view in views)
     if math.isfinite(resolution_s):
         need_time(record, resolution_s)
+    if views[0].below.judged * record.tick_s < min(resolution_s, LEAST_S):
+        raise CannotJudgeError(f"record of {record.length()} is too short to show that load stays")
     if ask.drops:
         raise CannotJudgeError(ask.drops)
     readings: list[tuple[tuple[str, ...], Reading]] = []
@@ -401,7 +452,7 @@ def _continuous(record: Record, ask: Ask, views: Sequence[View], index: int) -> 
     method = f"time in the band until load left in it, of all time in the band; {ask.method}"
     details = _details(ask, views[0], views[0].below) | {
         "band": [None if math.isinf(edge) else edge for edge in (band.low, band.high)],
-        "row": dict(band.row.keys),
+        "row": plain(band.row.keys),
     }
     return Measured(
         merged(readings), judged * record.tick_s, "s", method, [*notes, *ask.notes, *_about_row(band)],

@@ -246,6 +246,9 @@ BLOCKS: dict[str, Block] = {
         "From this voltage on there is no obligation to stay connected.",
         {"v_pu": Key(VOLTAGE, "Voltage, pu.")},
         ("v_pu",),
+        unjudged=checks.because(
+            "says where the obligation of the ride-through table ends: no rule of its own"
+        ),
     ),
     "reclosing": _block(
         "Stay connected through the depressions of a reclosing sequence.",

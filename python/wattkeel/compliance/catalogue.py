@@ -14,8 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from wattkeel.compliance.blocks import BLOCKS
-from wattkeel.compliance.head import APPLIES_TO, EVIDENCE, OPTIONS, STATUSES, TIMERS
-from wattkeel.compliance.judges import ROWS, TABLES
+from wattkeel.compliance.head import (
+    APPLIES_TO,
+    EVIDENCE,
+    HEAD_OPTIONAL,
+    HEAD_RULES,
+    OPTIONS,
+    STATUSES,
+    TIMERS,
+)
+from wattkeel.compliance.judges import HEADS, ROWS, TABLES
 from wattkeel.compliance.profile import Profile, Row, load_profile, profile_names
 from wattkeel.compliance.schema import json_schema
 from wattkeel.profile_files import SCHEMA
@@ -89,6 +97,10 @@ def markdown() -> str:
         "| block | asks for | judged |",
         "|---|---|---|",
         *(f"| `{name}` | {block.doc} | {_judged(name)} |" for name, block in BLOCKS.items()),
+        *(
+            f"| `{name} = true` (head) | {HEAD_OPTIONAL[name].doc} | {_head_judged(name)} |"
+            for name in HEAD_RULES
+        ),
         "",
         "## Profiles one by one",
     ]
@@ -120,6 +132,10 @@ def _judged(block: str) -> str:
         return "by `wattkeel qualify`, where an RMS engine can; the rest needs EMT"
     verdict, reason = BLOCKS[block].unjudged({})
     return f"{_words(verdict)}: {reason}"
+
+
+def _head_judged(name: str) -> str:
+    return "yes" if name in HEADS else f"not evaluated: {HEAD_RULES[name]}"
 
 
 def _section(profile: Profile) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from wattkeel.compliance.judged import plain
 from wattkeel.compliance.quantities import need_time
 from wattkeel.compliance.record import MW, CannotJudgeError, Measured, Reading, Record
 from wattkeel.errors import Fault, ScenarioError
@@ -163,7 +164,7 @@ def demand_limit(record: Record, keys: Mapping[str, Any]) -> Measured:
         [first_s + float(start_s), float(power_w) * MW]
         for start_s, power_w in zip(found.start_s[:LISTED], found.power_w[:LISTED], strict=True)
     ]
-    details = {"row": dict(keys), "interval_s": interval_s, "intervals": rows}
+    details = {"row": plain(keys), "interval_s": interval_s, "intervals": rows}
     return Measured([reading], limit, "MW", method, notes, details=details)
 
 

@@ -13,7 +13,7 @@ from wattkeel import measures
 from wattkeel.compliance.band_judge import Ask, merged
 from wattkeel.compliance.bands import Band, Excursions, Table, excursions
 from wattkeel.compliance.finding import Verdict
-from wattkeel.compliance.judged import Judged
+from wattkeel.compliance.judged import Judged, plain
 from wattkeel.compliance.losses import Loss
 from wattkeel.compliance.profile import Profile, Row
 from wattkeel.compliance.quantities import FREQUENCY, need_model, need_time, of_frequency
@@ -161,7 +161,7 @@ def _rocof(record: Record, profile: Profile, keys: Mapping[str, Any]) -> Measure
     )
     return Measured(
         merged(readings), withstand, "Hz/s", method, list(dict.fromkeys(notes)), at_least=True,
-        details={"row": dict(keys), "window_s": windows_s}, quantity=FREQUENCY,
+        details={"row": plain(keys), "window_s": windows_s}, quantity=FREQUENCY,
     )  # fmt: skip
 
 

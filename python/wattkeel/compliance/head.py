@@ -13,6 +13,7 @@ __all__ = [
     "FILTERS",
     "HEAD",
     "HEAD_OPTIONAL",
+    "HEAD_RULES",
     "OPTIONS",
     "RAMP_STATS",
     "STATUSES",
@@ -154,4 +155,11 @@ HEAD_OPTIONAL: dict[str, Key] = {
     "frequency_deadband_hz": Key(POSITIVE, "Deadband of primary control that the document names, Hz."),
     "follows": Key(TEXTS, "Documents that it refers to."),
     "shape": Key(TEXT, "How a curve runs between its points."),
+}
+
+#: Keys of the head that are rules where they are true, and why one without a judge is not judged.
+HEAD_RULES: dict[str, str] = {
+    "sag_counting_transfer_prohibited": "needs the settings of the transfer, which a record does not show",
+    "no_automatic_reconnection_from_backup": "needs the operator's approval, which a record does not show",
+    "constant_current_in_disturbance": "current in a disturbance is not judged by this version",
 }

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from wattkeel.compliance.finding import Verdict
 from wattkeel.compliance.profile import Row
 from wattkeel.compliance.record import Measured
 
-__all__ = ["Judged"]
+__all__ = ["Judged", "plain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +39,10 @@ class Judged:
     verdict: Verdict | None = None
     row: Row | None = None
     notes: list[str] = field(default_factory=list)
+
+
+def plain(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """Keys of a row, ready for JSON: dates as text."""
+    return {
+        key: value.isoformat() if isinstance(value, datetime.date) else value for key, value in keys.items()
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,16 @@ from wattkeel import measures
 if TYPE_CHECKING:
     from wattkeel.compliance.finding import Verdict
 
-__all__ = ["MW", "CannotJudgeError", "LoadModel", "Measured", "Reading", "Record", "within"]
+__all__ = [
+    "MW",
+    "CannotJudgeError",
+    "LoadModel",
+    "Measured",
+    "Reading",
+    "Record",
+    "first_judged",
+    "within",
+]
 
 Array = NDArray[np.float64]
 
@@ -31,6 +40,11 @@ def within(value: float, limit: float, *, at_least: bool = False) -> bool:
     """Whether a value meets a limit: <= (or >=) with a relative tolerance of 1e-9."""
     slack = abs(limit) * measures.TOLERANCE
     return value >= limit - slack if at_least else value <= limit + slack
+
+
+def first_judged(settle_s: float, tick_s: float) -> int:
+    """First sample at or after a time from the start, s."""
+    return math.ceil(settle_s / tick_s * (1.0 - measures.TOLERANCE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +183,8 @@ class Record:
         Reactive power at the POI, var, import (lagging) positive.
     load_model : LoadModel or None
         Of a run: how its load may leave the grid. None where that is not known.
+    remarks : tuple of str
+        What every finding on this record must say (that only a stretch of it was judged).
     """
 
     power_w: Array
@@ -185,9 +201,22 @@ class Record:
     clock_s: float = 0.0
     reactive_power_var: Array | None = None
     load_model: LoadModel | None = None
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self._spectra: dict[int, measures.Spectrum] = {}
+
+    @property
+    def samples(self) -> int:
+        """Number of samples, of whatever quantity."""
+        return self.power_w.size
+
+    def of_rule(self, keys: Mapping[str, Any]) -> Record:
+        """The record on which a rule with these keys is judged: this one.
+
+        A record that holds its power in more than one form (`wattkeel.compliance.records`) chooses here.
+        """
+        return self
 
     def first(self, settle_s: float = 0.0) -> int:
         """First sample that is judged, given how long the measure itself must settle.
@@ -195,7 +224,7 @@ class Record:
         The measure starts where the site has settled, so that one time follows the other: what happens before
         `self.settle_s` reaches no verdict.
         """
-        return math.ceil((self.settle_s + settle_s) / self.tick_s * (1.0 - measures.TOLERANCE))
+        return first_judged(self.settle_s + settle_s, self.tick_s)
 
     def judged(self, settle_s: float = 0.0) -> Array:
         """Samples that are judged (a view).
@@ -215,14 +244,14 @@ class Record:
 
     def length(self) -> str:
         """Length of the record as text."""
-        return f"{self.power_w.size * self.tick_s:g} s"
+        return f"{self.samples * self.tick_s:g} s"
 
     def need_window(self, window_s: float, settle_s: float = 0.0) -> None:
         """Raise CannotJudgeError unless a closed window fits into the part that is judged."""
         if window_s < self.tick_s * (1.0 - measures.TOLERANCE):
             raise CannotJudgeError(f"sampling {self.tick_s:g} s cannot show a window of {window_s:g} s")
         samples = measures.window_ticks(window_s, self.tick_s) + 1
-        if self.power_w.size - self.first(settle_s) < samples:
+        if self.samples - self.first(settle_s) < samples:
             settled_s = self.settle_s + settle_s
             behind = f" behind the first {settled_s:g} s, which are not judged" if settled_s > 0.0 else ""
             if settle_s > 0.0:

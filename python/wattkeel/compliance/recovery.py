@@ -13,7 +13,7 @@ from wattkeel import measures
 from wattkeel.compliance.band_judge import merged
 from wattkeel.compliance.bands import Excursions, Table, excursions
 from wattkeel.compliance.finding import Verdict
-from wattkeel.compliance.judged import Judged
+from wattkeel.compliance.judged import Judged, plain
 from wattkeel.compliance.losses import Before, power_before
 from wattkeel.compliance.profile import Profile
 from wattkeel.compliance.quantities import VOLTAGE, need_model, need_time, of_voltage
@@ -94,7 +94,7 @@ def _measured(record: Record, profile: Profile, keys: Mapping[str, Any]) -> Meas
     )
     if "after_v_pu" not in keys:
         notes.append(f"the rule names no voltage: {after_pu:g} pu, where the continuous band begins")
-    details = {"row": dict(keys), "after_v_pu": after_pu, "p_fraction_min": _low(keys), "excursions": rows}
+    details = {"row": plain(keys), "after_v_pu": after_pu, "p_fraction_min": _low(keys), "excursions": rows}
     return Measured(merged(readings), within_s, "s", method, notes, details=details)
 
 

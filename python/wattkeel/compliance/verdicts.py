@@ -8,7 +8,7 @@ from typing import Any
 
 from wattkeel.compliance.blocks import BLOCKS
 from wattkeel.compliance.finding import Finding, Verdict
-from wattkeel.compliance.head import APPLIES_TO, BAND_STATS
+from wattkeel.compliance.head import APPLIES_TO, BAND_STATS, HEAD_RULES
 from wattkeel.compliance.judges import HEADS, ROWS, TABLES, Judged
 from wattkeel.compliance.profile import Profile, Row
 from wattkeel.compliance.record import MW, CannotJudgeError, Measured, Reading, Record
@@ -51,26 +51,30 @@ def judge_profile(record: Record | CannotJudgeError, profile: Profile, remark: s
         Added to every note.
     """
     findings: list[Finding] = []
-    names: dict[str, int] = {}
     for block in dict.fromkeys(row.block for row in profile.rows):
         rows = profile.rows_of(block)
         if block in TABLES:
             if any(row.seen for row in rows):
                 findings += _judge_table(record, profile, block, remark)
             rows = [row for row in rows if not row.seen]
-        for row in rows:
-            name = rule_name(block, row.keys)
-            names[name] = names.get(name, 0) + 1
-            if names[name] > 1:  # rows that differ in nothing but their limit
-                name = f"{name} ({names[name]})"
-            findings.append(_judge_row(record, profile, row, name, remark))
+        findings += [_judge_row(record, profile, row, rule_name(block, row.keys), remark) for row in rows]
     findings += _judge_head(record, profile, remark)
     for block in profile.left_out:
         reason = "no row of this block belongs to the choice that was made"
         findings.append(_not_evaluated(profile.name, block, _about(profile, block), reason, [remark]))
     if not findings:
         findings.append(_not_evaluated(profile.name, "none", _about(profile, ""), NO_RULES, [remark]))
-    return findings
+    return _named_apart(findings)
+
+
+def _named_apart(findings: list[Finding]) -> list[Finding]:
+    """Number rules of one name: rows that differ in their limit only, or that belong to every variant."""
+    names: dict[str, int] = {}
+    apart = []
+    for finding in findings:
+        names[finding.rule] = count = names.get(finding.rule, 0) + 1
+        apart.append(finding if count == 1 else replace(finding, rule=f"{finding.rule} ({count})"))
+    return apart
 
 
 def _judge_row(
@@ -97,9 +101,15 @@ def _judge_table(
 def _judge_head(record: Record | CannotJudgeError, profile: Profile, remark: str) -> list[Finding]:
     """Findings of the rules that stand in the head of a profile."""
     findings: list[Finding] = []
-    for key, judge in HEADS.items():
-        if profile.head.get(key) is True:
+    for key, reason in HEAD_RULES.items():
+        if profile.head.get(key) is not True:
+            continue
+        if key in HEADS:
+            judge = HEADS[key]
             findings += _findings(record, profile, key, lambda *args, judge=judge: [judge(*args)], remark)
+        else:
+            about = _about(profile, key)
+            findings.append(_not_evaluated(profile.name, key.replace("_", " "), about, reason, [remark]))
     return findings
 
 
@@ -236,7 +246,7 @@ def _judge(
     try:
         if isinstance(record, CannotJudgeError):
             raise record
-        measured = measure(record, keys)
+        measured = measure(record.of_rule(keys), keys)
     except CannotJudgeError as reason:
         return _not_evaluated(*names, about, str(reason), notes)
     return _finding(measured, names, about, notes)
@@ -341,7 +351,10 @@ def _words(names: list[str]) -> str:
 def _not_evaluated(
     profile: str, rule: str, about: Mapping[str, Any], reason: str, notes: list[str]
 ) -> Finding:
-    return Finding(profile=profile, rule=rule, verdict="not_evaluated", note=_join([reason, *notes]), **about)
+    note = _join([reason, *notes])
+    return Finding(
+        profile=profile, rule=rule, verdict="not_evaluated", note=note, details={"reason": reason}, **about
+    )
 
 
 def _join(notes: list[str]) -> str:

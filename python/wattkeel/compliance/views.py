@@ -159,13 +159,12 @@ def judge_views(
     """
     try:
         views, how, forgiven = _views(record, profile, tables, list(series()), timers, ends)
+        drops = "" if record.simulated else _drops(record, views)
     except CannotJudgeError as reason:
         return unjudged(ask, tables[0][1], str(reason))
-    sides = [side for view in views for side in (view.below, view.above)]
     notes = [f"back in time: {loss.text(record.tick_s)}" for loss in forgiven[:LISTED]]
     if len(forgiven) > LISTED:
         notes.append(f"{len(forgiven)} cessations were back in time")
-    drops = "" if record.simulated else _drops(record, sides)
     return judge_bands(record, ask.on(how, drops, notes), views)
 
 
@@ -256,9 +255,9 @@ def outside_within(
     return outside
 
 
-def _drops(record: Record, sides: Sequence[Excursions]) -> str:
+def _drops(record: Record, views: Sequence[View]) -> str:
     """Of a measured record: where the power fell to half without an excursion, which may be a loss or not."""
-    tick = sudden_drop(record, sides)
+    tick = sudden_drop(record, [side for view in views for side in (view.below, view.above)])
     if tick is None:
         return ""
     return (

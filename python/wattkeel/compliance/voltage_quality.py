@@ -10,7 +10,7 @@ import numpy as np
 
 from wattkeel import measures, power_quality
 from wattkeel.compliance.finding import Verdict
-from wattkeel.compliance.judged import Judged
+from wattkeel.compliance.judged import Judged, plain
 from wattkeel.compliance.profile import Profile, Row
 from wattkeel.compliance.quantities import POSITIVE, VOLTAGE, need_voltage
 from wattkeel.compliance.record import Array, CannotJudgeError, Measured, Reading, Record
@@ -79,7 +79,7 @@ def rapid_voltage_change(record: Record, keys: Keys) -> Measured:
         f"largest {kind} of U_rms(1/2), in % of nominal, within a second or from the mean of the second "
         "before; a second either side of a dip or a swell left out"
     )
-    return Measured(found, limit, "%", method, notes, details={"row": dict(keys)}, quantity=VOLTAGE)
+    return Measured(found, limit, "%", method, notes, details={"row": plain(keys)}, quantity=VOLTAGE)
 
 
 def _called(reading: Reading, limit: float) -> Reading:
@@ -151,7 +151,7 @@ def flicker(record: Record, profile: Profile) -> list[Judged]:
                 "or a swell left out"
             )
             measured = Measured(
-                [worst], limit, "1", method, [*notes, SITE_ONLY], details={"row": dict(row.keys)},
+                [worst], limit, "1", method, [*notes, SITE_ONLY], details={"row": plain(row.keys)},
                 quantity=VOLTAGE,
             )  # fmt: skip
             judged.append(Judged(_name(row, kind), measured=measured, row=row))
@@ -239,7 +239,7 @@ def power_factor(record: Record, keys: Keys) -> Measured:
     )
     return Measured(
         readings, float(keys.get("lag_min", keys.get("lead_min", math.nan))), "1", method,
-        [*notes, "the rule does not say over which time"], at_least=True, details={"row": dict(keys)},
+        [*notes, "the rule does not say over which time"], at_least=True, details={"row": plain(keys)},
         quantity="poi.reactive_power_var",
     )  # fmt: skip
 

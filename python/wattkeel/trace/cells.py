@@ -29,6 +29,7 @@ VOID_WORDS = frozenset(
 _QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-zµμ%]*)")
 # Relative times stay far below these; Unix times of the years 1973 to 5000 lie between them.
 _EPOCH_LEAST = ((1e17, "ns"), (1e14, "us"), (1e11, "ms"))
+_EPOCH_LEAST_S = 1e8  # 1973 in seconds; a record that counts from its own start does not last three years
 
 Raw = Sequence[str] | NDArray[np.generic]
 
@@ -227,6 +228,34 @@ def read_time(raw: Raw, header_unit: str, name: str, notes: Notes, *, decimal_co
     unit = _time_scale(cells.unit, header_unit, first, name, notes)
     cells.values = to_si(cells.values, unit, TIME_UNITS)
     return cells
+
+
+def clock_of(raw: Raw, unit: str) -> float | None:
+    """Time of day of the first sample, s from midnight; None where times are not dates.
+
+    Parameters
+    ----------
+    raw : sequence of str or ndarray
+        Cells of a column of time: dates as written, in their own time zone, or Unix times (UTC).
+    unit : str
+        Unit stated by the header, or "".
+    """
+    if not isinstance(raw, np.ndarray):
+        stamp = _stamp(raw[0])
+        if stamp is not None and _is_stamp(raw):
+            return stamp.hour * 3600.0 + stamp.minute * 60.0 + stamp.second + 1e-6 * stamp.microsecond
+        try:
+            first = float(raw[0])
+        except ValueError:
+            return None
+    else:
+        first = float(raw[0])
+    for least, epoch_unit in _EPOCH_LEAST:
+        if first >= least and unit in ("", epoch_unit):
+            return float(to_si(np.array([first]), epoch_unit, TIME_UNITS)[0] % 86400.0)
+    if _EPOCH_LEAST_S <= first < _EPOCH_LEAST[-1][0] and unit in ("", "s"):
+        return first % 86400.0
+    return None
 
 
 def _time_scale(cell_unit: str, header_unit: str, first: float, name: str, notes: Notes) -> str:

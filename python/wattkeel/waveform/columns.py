@@ -20,6 +20,9 @@ UNITS: dict[str, tuple[Quantity, float, float]] = {
     "mV": ("voltage", 1.0, 1e3), "A": ("current", 1.0, 1.0), "kA": ("current", 1e3, 1.0),
     "mA": ("current", 1.0, 1e3), "Hz": ("frequency", 1.0, 1.0), "mHz": ("frequency", 1.0, 1e3),
 }  # fmt: skip
+UNIT_OF: dict[Quantity, str] = {"voltage": "V", "current": "A", "frequency": "Hz", "other": ""}
+"""Unit in which a quantity is read."""
+
 _AMBIGUOUS = frozenset(("mv", "Mv", "ma", "Ma", "mhz"))  # milli or mega: only as written above
 _LOOSE = {name.lower(): name for name in UNITS if name.lower() not in _AMBIGUOUS}
 _PU = frozenset(("pu", "p.u.", "per_unit"))

@@ -28,7 +28,8 @@ SUFFIXES = (".cfg", ".dat", ".cff")
 _ANALOG = ("", "", "", "", "", None, "0", "0", "-99999", "99999", "1", "1", "P")
 _FIELD_NAMES = ("number", "name", "phase", "component", "unit", "multiplier a")
 _DATE = re.compile(r"\s*\d{1,2}/\d{1,2}/\d{2,4}\s*,\s*\d{1,2}:\d{2}:\d{1,2}(\.\d{1,12})?\s*")
-_NO_DATE = "01/01/1970,00:00:00.000000"
+_NO_YEAR = 1970
+_NO_DATE = f"01/01/{_NO_YEAR},00:00:00.000000"
 _PART = re.compile(rb"--- *file type: *([A-Za-z]+)(?: +([A-Za-z0-9]+))?(?: *: *(\d+))? *---[ \t]*\r?\n", re.I)
 _VALUE_BYTES = {"BINARY": 2, "BINARY32": 4, "FLOAT32": 4}
 
@@ -49,6 +50,10 @@ class Channels:
         Line frequency that the file states, Hz; 0 when it states none.
     stored : bytes
         What was hashed: the bytes of the data.
+    units : list of str
+        Units of the channels as written.
+    clock_s : float or None
+        Time of day of the first sample, s; None when the file states no date that can be read.
     """
 
     labels: list[Label]
@@ -56,6 +61,8 @@ class Channels:
     values: Floats
     nominal_frequency_hz: float
     stored: bytes
+    units: list[str]
+    clock_s: float | None
 
 
 def read_comtrade(path: Path, notes: Notes) -> Channels:
@@ -239,4 +246,14 @@ def _channels(record: Any, count: int, data: bytes, notes: Notes) -> Channels:
         notes.warn(f"channels are skewed in time by up to {max(skewed):g} us; that is not taken into account")
     time_s = np.asarray(record.time, dtype=np.float64)[:count]
     values = np.stack(columns, axis=1) if columns else np.zeros((count, 0))
-    return Channels(labels, time_s - time_s[0], values, float(record.frequency or 0.0), data)
+    units = [channel.uu.strip() for channel in record.cfg.analog_channels]
+    nominal_hz = float(record.frequency or 0.0)
+    return Channels(labels, time_s - time_s[0], values, nominal_hz, data, units, _clock_s(record))
+
+
+def _clock_s(record: Any) -> float | None:
+    """Time of day of the first sample, s."""
+    start = record.start_timestamp
+    if start is None or start.year == _NO_YEAR:
+        return None
+    return float(start.hour * 3600.0 + start.minute * 60.0 + start.second + 1e-6 * start.microsecond)

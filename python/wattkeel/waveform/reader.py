@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from wattkeel.trace.notes import Notes, counted
-from wattkeel.waveform.columns import Choice, Label, choose
+from wattkeel.waveform.columns import UNIT_OF, Choice, Label, choose
 from wattkeel.waveform.model import Connection, Course, Floats, Record, Sampling, frozen
 from wattkeel.waveform.tables import RecordFile
 
@@ -17,6 +17,7 @@ NOMINALS_HZ = (50.0, 60.0)
 _NEAR_HZ = 2.0  # a stated line frequency this near to a nominal one is a measured value of it
 _FAR = 0.1  # a strongest line this far from nominal is no grid
 _GAP = 1.5  # spacings above this many medians are gaps
+_MOST = 1e9  # V, A or Hz that are believed
 _EVEN = 0.1  # a record is sampled evenly where nine of ten spacings are within this of the median
 
 
@@ -59,6 +60,7 @@ def read_record(
     file = RecordFile(Path(path), notes)
     choice = choose(file.labels, "waveform", columns, "", connection, notes)
     time_s, values = file.read([*choice.voltage, *choice.current])
+    _believable([*choice.voltage, *choice.current], values, notes)
     count = len(choice.voltage)
     voltage, names = _three(choice, values[:, :count], notes)
     sampling = _sampling(time_s, notes)
@@ -113,6 +115,7 @@ def read_course(
     choice = choose(file.labels, "rms", columns, frequency_column, connection, notes)
     wanted = [*choice.voltage, *([choice.frequency] if choice.frequency else [])]
     time_s, values = file.read(wanted)
+    _believable(wanted, values, notes)
     voltage = values[:, : len(choice.voltage)]
     below = int((voltage < 0.0).any(axis=1).sum())
     if below:
@@ -150,6 +153,18 @@ def _held(frequency: Floats, held: np.ndarray, time_s: Floats, notes: Notes) -> 
     share_s = float(np.diff(time_s, prepend=time_s[0])[held].sum())
     notes.warn(f"frequency is held for {share_s:.4g} s in all, where the voltage is too low for it")
     return frozen(frequency[source])
+
+
+def _believable(labels: Sequence[Label], values: Floats, notes: Notes) -> None:
+    """Refuse values that no meter gives: a failed channel, or a slip of the unit."""
+    largest = np.abs(values).max(axis=0)
+    for one, value in zip(labels, largest.tolist(), strict=True):
+        if value > _MOST:
+            unit = UNIT_OF[one.quantity]
+            notes.fault(
+                f"column '{one.name}' reaches {value:.4g} {unit}", "correct the unit, or delete these samples"
+            )
+    notes.check()
 
 
 def _three(choice: Choice, values: Floats, notes: Notes) -> tuple[Floats, tuple[str, ...]]:
