@@ -16,7 +16,7 @@ from wattkeel.interconnection.bench import Bench, Moment
 from wattkeel.interconnection.disturbances import Disturbance, Train
 from wattkeel.interconnection.staying import COUNTED, Criterion, Stay
 
-__all__ = ["Boundary", "Ladder", "Level", "Sweep", "Test"]
+__all__ = ["Boundary", "Ladder", "Level", "LevelRun", "Sweep"]
 
 #: Parts of the time asked for at which a level is run before the bisection.
 RUNGS = (0.1, 0.25, 0.5, 0.75, 1.0, 1.25)
@@ -46,7 +46,7 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class LevelRun:
     """One run: what was imposed, and how the load came through."""
 
     level: Level
@@ -85,7 +85,7 @@ class Ladder:
 
     level: Level
     moment: Moment
-    tests: dict[int, Test] = field(default_factory=dict)
+    tests: dict[int, LevelRun] = field(default_factory=dict)
 
     @property
     def readings(self) -> list[str]:
@@ -138,18 +138,18 @@ class Sweep:
         return self._ladders.setdefault((level, moment.phase), Ladder(level, moment))
 
     @property
-    def tests(self) -> list[Test]:
+    def tests(self) -> list[LevelRun]:
         """All runs."""
         return [test for ladder in self._ladders.values() for test in ladder.tests.values()]
 
-    def test(self, level: Level, moment: Moment, ticks: int) -> Test:
+    def test(self, level: Level, moment: Moment, ticks: int) -> LevelRun:
         """One run, made once."""
         ladder = self.ladder(level, moment)
         if ticks not in ladder.tests:
             duration_s = ticks * self.bench.tick_s
             done = self.bench.run(moment, level.course(duration_s), self.watch_s)
             stay = self.criterion.of(done, self.bench.scenario)
-            ladder.tests[ticks] = Test(level, moment.phase, duration_s, stay)
+            ladder.tests[ticks] = LevelRun(level, moment.phase, duration_s, stay)
             if self._told is not None:
                 self._told()
         return ladder.tests[ticks]

@@ -160,6 +160,8 @@ def _known(name: str) -> bool:
 
 def row_of(finding: Finding, scenario: Scenario | None) -> dict[str, Any]:
     """Keys of the rule that a finding judges; empty where the profile cannot be read."""
+    if "row" in finding.details:
+        return dict(finding.details["row"])
     if finding.profile == "scenario":
         compliance = None if scenario is None else scenario.model.compliance
         for rule in [] if compliance is None else compliance.rule:

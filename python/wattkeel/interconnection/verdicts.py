@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from wattkeel.compliance import Finding, Profile, Verdict
 from wattkeel.compliance.band_judge import band_name
 from wattkeel.compliance.bands import TIMERS, Band, Table
+from wattkeel.compliance.sags import NAME as COUNTING
 from wattkeel.interconnection.requirements import band_at, obligation_s, required_s
 from wattkeel.interconnection.staying import COUNTED
 from wattkeel.interconnection.sweep import Level
@@ -127,7 +128,10 @@ def _band_finding(study: Study, table: Table, band: Band, rule: str, points: Seq
         quantity="poi.voltage_pu",
         at_least=True,
         readings=readings,
-        details={"band": [None if math.isinf(edge) else edge for edge in (band.low, band.high)]},
+        details={
+            "band": [None if math.isinf(edge) else edge for edge in (band.low, band.high)],
+            "row": dict(band.row.keys),
+        },
         **_about(study.profile, "voltage_ride_through", dict(band.row.keys)),
     )
 
@@ -223,7 +227,9 @@ def recovery_findings(study: Study, points: Sequence[Point]) -> list[Finding]:
     value_s, load_s = study.slowest_s(worst) if worst is not None and asked else (math.inf, math.inf)
     for each in asked:
         assert each.row is not None
-        rule = _joined(["recovery", str(each.row.keys.get("standard", ""))]).replace("; ", " ")
+        keys = each.row.keys
+        words = [each.row.block, keys.get("name"), keys.get("standard"), keys.get("who")]
+        rule = " ".join([*(str(word) for word in words if word), f"{each.within_s:g} s"])
         if worst is None:
             why = study.bench.answers("voltage_ride_through") or "no sag that is asked for was run"
             findings.append(_unjudged(study.profile, each.row.block, rule, why, dict(each.row.keys)))
@@ -322,7 +328,7 @@ def _train_finding(study: Study, runs: Sequence[TrainRun]) -> Finding:
 def _counting_finding(study: Study, runs: Sequence[TrainRun]) -> Finding:
     moved = sum(math.isfinite(run.stay.transferred_s) for run in runs)
     return Finding(
-        rule="no transfer by counting sags",
+        rule=COUNTING,
         verdict="fail" if moved else "pass",
         value=float(moved),
         limit=0.0,
@@ -333,7 +339,7 @@ def _counting_finding(study: Study, runs: Sequence[TrainRun]) -> Finding:
         readings=[
             {"label": "", "value": float(moved), "verdict": "fail" if moved else "pass", "time_s": None}
         ],
-        **_about(study.profile, "sag_counting"),
+        **_about(study.profile, "sag_counting_transfer_prohibited"),
     )
 
 
@@ -413,7 +419,10 @@ def _frequency_finding(study: Study, band: Band, rule: str) -> Finding:
         quantity="poi.frequency_hz",
         at_least=True,
         readings=readings,
-        details={"band": [None if math.isinf(edge) else edge for edge in (band.low, band.high)]},
+        details={
+            "band": [None if math.isinf(edge) else edge for edge in (band.low, band.high)],
+            "row": dict(band.row.keys),
+        },
         **_about(study.profile, "frequency_ride_through", dict(band.row.keys)),
     )
 
@@ -425,7 +434,8 @@ def rocof_findings(study: Study, tables: Sequence[Table]) -> list[Finding]:
         if not row.seen or "withstand_hz_per_s" not in row.keys:
             continue
         limit, keys = float(row.keys["withstand_hz_per_s"]), dict(row.keys)
-        rule = f"rocof {limit:g} Hz/s"
+        parts = ("rocof", str(keys.get("who", "")), f"{limit:g} Hz/s")
+        rule = " ".join(part for part in parts if part)
         reason = study.bench.answers("rocof")
         if reason:
             findings.append(_unjudged(study.profile, "rocof", rule, reason, keys))
