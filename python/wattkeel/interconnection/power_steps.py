@@ -219,6 +219,8 @@ def _highest_floor(site: Site) -> Change:
 def _floors(site: Site, floors: dict[str, float]) -> Change:
     """Floors by GPU type, held through communication and checkpoints."""
     model = site.scenario.model
+    if not floors:  # what was measured cannot be set
+        return Change()
     values: dict[str, object] = {}
     for rack in _training(site):
         job, gpu = model.workload[rack.workload], model.gpu[rack.gpu]
