@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from wattkeel._version import __version__
 
 if TYPE_CHECKING:
-    from wattkeel import ageing, interop, parameters, power_quality, resonance, sizing, stages
+    from wattkeel import ageing, interop, parameters, power_quality, qualify, resonance, sizing, stages
     from wattkeel.battery_stage import BatterySnapshot, BatteryStep, BatteryStepper
     from wattkeel.engine import Engine, Snapshot
     from wattkeel.errors import Fault, MissingExtra, ScenarioError, SimulationError
@@ -44,6 +44,7 @@ __all__ = [
     "open_result",
     "parameters",
     "power_quality",
+    "qualify",
     "resonance",
     "simulate",
     "sizing",
@@ -68,9 +69,11 @@ _HOME = {
     "simulate": "simulation",
 }
 
+_MODULES = ("ageing", "interop", "parameters", "power_quality", "qualify", "resonance", "sizing", "stages")
+
 
 def __getattr__(name: str) -> Any:
-    if name in ("ageing", "interop", "parameters", "power_quality", "resonance", "sizing", "stages"):
+    if name in _MODULES:
         return importlib.import_module(f"wattkeel.{name}")
     if name in _HOME:
         value = getattr(importlib.import_module(f"wattkeel.{_HOME[name]}"), name)

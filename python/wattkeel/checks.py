@@ -29,6 +29,7 @@ from wattkeel.grid_checks import shedding_findings, support_findings
 from wattkeel.normalise import SECTIONS, Tree, near
 from wattkeel.playback_checks import playback_findings, playback_warnings
 from wattkeel.profile_files import find_profile
+from wattkeel.qualify_checks import qualify_findings
 from wattkeel.resonance_checks import resonance_findings
 from wattkeel.supply_checks import forming_findings, grid_findings
 from wattkeel.toml_text import read_toml
@@ -133,6 +134,9 @@ class Judge:
             self._storage(f"storage.{name}", unit)
         for name, entry in self.model.resonance.items():
             for places, value, message, remedy in resonance_findings(f"resonance.{name}", entry):
+                self.fault(places, value, message, remedy)
+        if self.model.qualify is not None:
+            for places, value, message, remedy in qualify_findings(self.model.qualify):
                 self.fault(places, value, message, remedy)
         self._size()
         self._control()

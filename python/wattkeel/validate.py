@@ -50,8 +50,10 @@ class Validator:
                     for name, table in tree.get(key, {}).items()
                 }
                 parts[key] = {name: entry for name, entry in entries.items() if entry is not None}
-            else:
+            elif key in tree or ScenarioModel.model_fields[key].default is not None:
                 parts[key] = self.table(tree.get(key, {}), model, key) or model()
+            else:  # an optional section that was not written
+                parts[key] = None
         parts["title"] = tree.get("title", "")
         version = tree.get("schema_version", 1)
         if type(version) is not int or version != 1:

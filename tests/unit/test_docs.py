@@ -187,6 +187,17 @@ def test_python_of_the_power_quality_page_runs() -> None:
     assert len(space["changes"]) == 37
 
 
+def test_python_of_the_qualification_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wk, "load", lambda path: scenario.load(ROOT / path))
+    monkeypatch.chdir(tmp_path)
+    found = [block for block in blocks(ROOT / "docs/qualify.md") if block.language == "python"]
+    space: dict[str, Any] = {}
+    for block in found:
+        exec(compile(block.text, str(block), "exec"), space)
+    assert [outcome.verdict for outcome in space["found"].outcomes] == ["pass"] * 3
+    assert (tmp_path / "evidence/index.html").is_file()
+
+
 # -- tables of the results page ------------------------------------------------------------------------
 
 

@@ -305,7 +305,9 @@ def test_description_shows_values_sources_and_licence() -> None:
     assert "(101 points)" in catalogue.describe("battery", "nmc-samsung-94ah")
 
 
-@pytest.mark.parametrize("name", ["quickstart", "gigawatt", "weak-grid", "outage", "grid-playback"])
+@pytest.mark.parametrize(
+    "name", ["quickstart", "gigawatt", "weak-grid", "outage", "grid-playback", "bess-qualification"]
+)
 def test_examples_load_without_remarks(repository: Path, name: str) -> None:
     assert wattkeel.scenario.load(repository / "examples" / f"{name}.toml").warnings == []
 

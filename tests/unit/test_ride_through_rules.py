@@ -418,6 +418,12 @@ class TestWhatCannotBeTold:
         slow = profile({"voltage_ride_through": bands((0.5, 0.9, 60.0), (0.9, 1.1, None))})
         assert one(record, slow, "voltage_ride_through 0.5-0.9 pu").verdict == "pass"
 
+    def test_noise_at_the_edge_is_no_row_of_excursions(self) -> None:
+        voltage = 0.9 + 0.001 * np.where(np.arange(40_000) % 2 == 0, 1.0, -1.0)
+        found = one(measured(np.full(40_000, POWER_W), voltage), ERCOT, "voltage_ride_through 0.8-0.9 pu")
+        assert found.verdict == "not_evaluated"
+        assert "noise at the edge" in found.note
+
     def test_settling_is_not_judged(self) -> None:
         voltage = stretches((0.3, 0.2), (1.0, 5.0))
         record = run(voltage, event("load_transferred", 0.05), settle_s=1.0)

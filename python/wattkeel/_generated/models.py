@@ -4611,6 +4611,918 @@ class Resonance(Parameters):
     )
 
 
+class QualifyTelemetry(Parameters):
+    """Section ``qualify.telemetry``.
+
+    How the system under test measures and logs. The reference is the engine's own network solution at the
+    terminals, at every tick.
+
+    Parameters
+    ----------
+    hold_s
+        Time for which each power is held; the first fifth is not judged. [s]
+    reactive_pu
+        Reactive power asked for at each point, of the apparent-power limit, as far as the active power
+        leaves room. A forming unit takes what the network gives. [pu]
+    sampling_s
+        Time between two logged samples, each the mean since the one before. Rounded to whole ticks. [s]
+    gain_error
+        Error of the meter's power over the reading. [1]
+    offset_w
+        Error of the meter's power that does not depend on the reading; for reactive power in var. [W]
+    gain_drift_per_h
+        Change of the gain error with time. [1/h]
+    power_quantum_w
+        Resolution of logged active and reactive power; 0: that of the engine. [W]
+    clock_offset_s
+        Time stamps of samples and events less true time. [s]
+    clock_drift
+        Rate of the logger's clock less 1. [1]
+    event_resolution_s
+        Resolution of time stamps in the event log. [s]
+    missing
+        Channels that are not logged: V, I, P, Q, f, SOC, current_limit_flags, mode_state. [1]
+    frozen
+        Channels that repeat their first value. [1]
+    bytes_per_value
+        Bytes of storage per logged value, time stamp included. [1]
+    storage_bytes
+        Storage of the logger; 0: not known, and the retention is not judged. [1]
+    """
+
+    toml_section: ClassVar[str] = "qualify.telemetry"
+
+    hold_s: Finite = Field(
+        default=10.0,
+        ge=1.0,
+        le=3600.0,
+        description="Time for which each power is held; the first fifth is not judged.",
+        json_schema_extra={"unit": "s"},
+    )
+    reactive_pu: Finite = Field(
+        default=0.3,
+        ge=0.0,
+        le=1.0,
+        description=(
+            "Reactive power asked for at each point, of the apparent-power limit, as far as the active power"
+            " leaves room. A forming unit takes what the network gives."
+        ),
+        json_schema_extra={"unit": "pu"},
+    )
+    sampling_s: Finite = Field(
+        default=0.1,
+        ge=0.0001,
+        le=3600.0,
+        description=(
+            "Time between two logged samples, each the mean since the one before. Rounded to whole ticks."
+        ),
+        json_schema_extra={"unit": "s"},
+    )
+    gain_error: Finite = Field(
+        default=0.0,
+        ge=-0.5,
+        le=0.5,
+        description="Error of the meter's power over the reading.",
+        json_schema_extra={"unit": "1"},
+    )
+    offset_w: Finite = Field(
+        default=0.0,
+        ge=-1000000000000.0,
+        le=1000000000000.0,
+        description=(
+            "Error of the meter's power that does not depend on the reading; for reactive power in var."
+        ),
+        json_schema_extra={"unit": "W"},
+    )
+    gain_drift_per_h: Finite = Field(
+        default=0.0,
+        ge=-10.0,
+        le=10.0,
+        description="Change of the gain error with time.",
+        json_schema_extra={"unit": "1/h"},
+    )
+    power_quantum_w: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=1000000000000.0,
+        description="Resolution of logged active and reactive power; 0: that of the engine.",
+        json_schema_extra={"unit": "W"},
+    )
+    clock_offset_s: Finite = Field(
+        default=0.0,
+        ge=-60.0,
+        le=60.0,
+        description="Time stamps of samples and events less true time.",
+        json_schema_extra={"unit": "s"},
+    )
+    clock_drift: Finite = Field(
+        default=0.0,
+        ge=-0.1,
+        le=0.1,
+        description="Rate of the logger's clock less 1.",
+        json_schema_extra={"unit": "1"},
+    )
+    event_resolution_s: Finite = Field(
+        default=0.001,
+        gt=0.0,
+        le=60.0,
+        description="Resolution of time stamps in the event log.",
+        json_schema_extra={"unit": "s"},
+    )
+    missing: tuple[Text, ...] = Field(
+        default=(),
+        description="Channels that are not logged: V, I, P, Q, f, SOC, current_limit_flags, mode_state.",
+        json_schema_extra={"unit": "1", "type": "strings"},
+    )
+    frozen: tuple[Text, ...] = Field(
+        default=(),
+        description="Channels that repeat their first value.",
+        json_schema_extra={"unit": "1", "type": "strings"},
+    )
+    bytes_per_value: Finite = Field(
+        default=16.0,
+        gt=0.0,
+        le=1000000.0,
+        description="Bytes of storage per logged value, time stamp included.",
+        json_schema_extra={"unit": "1"},
+    )
+    storage_bytes: Annotated[Finite, AtLeast(1.0)] = Field(
+        default=0.0,
+        le=1e+18,
+        description="Storage of the logger; 0: not known, and the retention is not judged.",
+        json_schema_extra={"unit": "1"},
+    )
+
+
+class QualifyIsland(Parameters):
+    """Section ``qualify.island``.
+
+    An isolated bus with a bank of R, L and C: black start onto the dead bus, then steps of load. The
+    guideline's limits were not seen.
+
+    Parameters
+    ----------
+    load_pu
+        Active power of the bank at nominal voltage in each step, of rated power. [pu]
+    hold_s
+        Length of each step. [s]
+    power_factor
+        Power factor of R and L, lagging. [1]
+    capacitor_pu
+        Reactive power of C at nominal voltage, of rated power. Switched in from the start. [pu]
+    energise_limit_s
+        Limit of the time from the order to start until the bus has its voltage; 0: not known. [s]
+    frequency_limit_hz
+        Limit of the deviation of the frequency after a step; 0: not known. [Hz]
+    voltage_limit_pu
+        Limit of the deviation of the voltage after a step; 0: not known. [pu]
+    settling_limit_s
+        Limit of the time after a step until frequency and voltage stay in the band; 0: not known. [s]
+    settling_hz
+        Band of the frequency, about nominal, that counts as settled. [Hz]
+    settling_pu
+        Band of the voltage, about nominal, that counts as settled. [pu]
+    """
+
+    toml_section: ClassVar[str] = "qualify.island"
+
+    load_pu: tuple[Finite, ...] = Field(
+        default=(0.25, 0.5, 0.75, 0.5, 0.25),
+        description="Active power of the bank at nominal voltage in each step, of rated power.",
+        json_schema_extra={"unit": "pu", "type": "floats"},
+    )
+    hold_s: Finite = Field(
+        default=10.0, ge=1.0, le=3600.0, description="Length of each step.", json_schema_extra={"unit": "s"}
+    )
+    power_factor: Finite = Field(
+        default=0.9,
+        ge=0.5,
+        le=1.0,
+        description="Power factor of R and L, lagging.",
+        json_schema_extra={"unit": "1"},
+    )
+    capacitor_pu: Finite = Field(
+        default=0.1,
+        ge=0.0,
+        le=1.0,
+        description="Reactive power of C at nominal voltage, of rated power. Switched in from the start.",
+        json_schema_extra={"unit": "pu"},
+    )
+    energise_limit_s: Annotated[Finite, AtLeast(0.001)] = Field(
+        default=0.0,
+        le=3600.0,
+        description="Limit of the time from the order to start until the bus has its voltage; 0: not known.",
+        json_schema_extra={"unit": "s"},
+    )
+    frequency_limit_hz: Annotated[Finite, AtLeast(0.0001)] = Field(
+        default=0.0,
+        le=30.0,
+        description="Limit of the deviation of the frequency after a step; 0: not known.",
+        json_schema_extra={"unit": "Hz", "source": "two third-party programs use 1.0 Hz, their own choice"},
+    )
+    voltage_limit_pu: Annotated[Finite, AtLeast(0.0001)] = Field(
+        default=0.0,
+        le=1.0,
+        description="Limit of the deviation of the voltage after a step; 0: not known.",
+        json_schema_extra={"unit": "pu"},
+    )
+    settling_limit_s: Annotated[Finite, AtLeast(0.001)] = Field(
+        default=0.0,
+        le=3600.0,
+        description=(
+            "Limit of the time after a step until frequency and voltage stay in the band; 0: not known."
+        ),
+        json_schema_extra={"unit": "s"},
+    )
+    settling_hz: Finite = Field(
+        default=0.1,
+        gt=0.0,
+        le=10.0,
+        description="Band of the frequency, about nominal, that counts as settled.",
+        json_schema_extra={"unit": "Hz"},
+    )
+    settling_pu: Finite = Field(
+        default=0.02,
+        gt=0.0,
+        le=0.5,
+        description="Band of the voltage, about nominal, that counts as settled.",
+        json_schema_extra={"unit": "pu"},
+    )
+
+
+class QualifyBuffering(Parameters):
+    """Section ``qualify.buffering``.
+
+    The load and the control of the scenario, then the mean of the load, held, in which every swing has to
+    die down.
+
+    Parameters
+    ----------
+    settle_s
+        Time from the start that is not judged: averages fill, targets settle. [s]
+    duration_s
+        Length of the judged wave. [s]
+    ring_s
+        Length of the held load, behind the control's averaging time. [s]
+    statistic
+        Statistic of the tracking error; unspecified: all of them have to agree. [1]
+    oscillation_pu
+        Largest swing (peak to peak) of the import that is no sustained oscillation, of the IT load. Our
+        choice: the guideline gives none. [pu]
+    """
+
+    toml_section: ClassVar[str] = "qualify.buffering"
+
+    settle_s: Finite = Field(
+        default=20.0,
+        ge=0.0,
+        le=86400.0,
+        description="Time from the start that is not judged: averages fill, targets settle.",
+        json_schema_extra={"unit": "s"},
+    )
+    duration_s: Finite = Field(
+        default=40.0,
+        ge=2.0,
+        le=86400.0,
+        description="Length of the judged wave.",
+        json_schema_extra={"unit": "s"},
+    )
+    ring_s: Finite = Field(
+        default=10.0,
+        ge=4.0,
+        le=3600.0,
+        description="Length of the held load, behind the control's averaging time.",
+        json_schema_extra={"unit": "s"},
+    )
+    statistic: Literal["unspecified", "rms", "percentile_99", "maximum"] = Field(
+        default="unspecified",
+        description="Statistic of the tracking error; unspecified: all of them have to agree.",
+        json_schema_extra={"unit": "1", "type": "choice"},
+    )
+    oscillation_pu: Finite = Field(
+        default=0.005,
+        gt=0.0,
+        le=1.0,
+        description=(
+            "Largest swing (peak to peak) of the import that is no sustained oscillation, of the IT load. "
+            "Our choice: the guideline gives none."
+        ),
+        json_schema_extra={"unit": "pu"},
+    )
+
+
+class QualifyDispatch(Parameters):
+    """Section ``qualify.dispatch``.
+
+    Load targets as a DSX Flex controller sends them, against a constant load: a fast step, a slow dispatch
+    to full power, and back.
+
+    Parameters
+    ----------
+    fast_pu
+        Size of the fast dispatch, of rated power. [pu]
+    slow_pu
+        Size of the slow dispatch, of rated power. [pu]
+    command_delay_s
+        Time from the target to the command of the system: gateway and controller. [s]
+    slow_ramp_s
+        Time over which the controller ramps the command of the slow dispatch. [s]
+    hold_s
+        Length of each dispatch; the fast one is held for a fifth of it, at least 10 s. [s]
+    tolerance
+        Share of the dispatch within which it counts as met. [1]
+    soc_reserve
+        SoC that must be left at the end; 0: not known. [1]
+    """
+
+    toml_section: ClassVar[str] = "qualify.dispatch"
+
+    fast_pu: Finite = Field(
+        default=0.5,
+        gt=0.0,
+        le=1.0,
+        description="Size of the fast dispatch, of rated power.",
+        json_schema_extra={"unit": "pu"},
+    )
+    slow_pu: Finite = Field(
+        default=1.0,
+        gt=0.0,
+        le=1.0,
+        description="Size of the slow dispatch, of rated power.",
+        json_schema_extra={"unit": "pu"},
+    )
+    command_delay_s: Finite = Field(
+        default=0.5,
+        ge=0.0,
+        le=600.0,
+        description="Time from the target to the command of the system: gateway and controller.",
+        json_schema_extra={"unit": "s"},
+    )
+    slow_ramp_s: Finite = Field(
+        default=30.0,
+        ge=0.0,
+        le=3600.0,
+        description="Time over which the controller ramps the command of the slow dispatch.",
+        json_schema_extra={"unit": "s"},
+    )
+    hold_s: Finite = Field(
+        default=300.0,
+        ge=10.0,
+        le=86400.0,
+        description="Length of each dispatch; the fast one is held for a fifth of it, at least 10 s.",
+        json_schema_extra={"unit": "s"},
+    )
+    tolerance: Finite = Field(
+        default=0.02,
+        gt=0.0,
+        le=0.2,
+        description="Share of the dispatch within which it counts as met.",
+        json_schema_extra={"unit": "1"},
+    )
+    soc_reserve: Annotated[Finite, AtLeast(0.001)] = Field(
+        default=0.0,
+        le=1.0,
+        description="SoC that must be left at the end; 0: not known.",
+        json_schema_extra={"unit": "1"},
+    )
+
+
+class QualifyPoint(Parameters):
+    """Section ``qualify.ride_through.point``.
+
+    One dip or swell that has to be ridden through.
+
+    Parameters
+    ----------
+    voltage_pu
+        Voltage at the terminals. [pu]
+    duration_s
+        How long it lasts. [s]
+    """
+
+    toml_section: ClassVar[str] = "qualify.ride_through.point"
+
+    voltage_pu: Finite = Field(
+        ge=0.0, le=2.0, description="Voltage at the terminals.", json_schema_extra={"unit": "pu"}
+    )
+    duration_s: Finite = Field(
+        gt=0.0, le=3600.0, description="How long it lasts.", json_schema_extra={"unit": "s"}
+    )
+
+
+class QualifyTrip(Parameters):
+    """Section ``qualify.ride_through.trip``.
+
+    One stage of the system's voltage protection: it trips after the delay without a break beyond the
+    voltage.
+
+    Parameters
+    ----------
+    below_pu
+        Undervoltage: trips below; 0: none. [pu]
+    above_pu
+        Overvoltage: trips above; 0: none. [pu]
+    delay_s
+        Delay. [s]
+    """
+
+    toml_section: ClassVar[str] = "qualify.ride_through.trip"
+
+    below_pu: Finite = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description="Undervoltage: trips below; 0: none.",
+        json_schema_extra={"unit": "pu"},
+    )
+    above_pu: Annotated[Finite, AtLeast(1.0)] = Field(
+        default=0.0,
+        le=3.0,
+        description="Overvoltage: trips above; 0: none.",
+        json_schema_extra={"unit": "pu"},
+    )
+    delay_s: Finite = Field(ge=0.0, le=3600.0, description="Delay.", json_schema_extra={"unit": "s"})
+
+
+class QualifyRideThrough(Parameters):
+    """Section ``qualify.ride_through``.
+
+    Dips and swells of a stiff source at the terminals, at full discharge and at full charge. Points of the
+    guideline (IEEE 2800 baseline) were not seen: give points, or name a profile.
+
+    Parameters
+    ----------
+    profile
+        Profile whose voltage ride-through bands give the points, by name or path; a choice in brackets, as
+        in `ieee1547_2018[category=III]`. [1]
+    point
+        Points of your own. [1]
+    trip
+        Trip settings of the system; without them whether it stays connected is not judged. [1]
+    recovery_limit_s
+        Limit of the time from the return of the voltage until the power is back; 0: not known. [s]
+    recovery_share
+        Share of the power before that counts as back. [1]
+    """
+
+    toml_section: ClassVar[str] = "qualify.ride_through"
+
+    profile: Text = Field(
+        default="",
+        description=(
+            "Profile whose voltage ride-through bands give the points, by name or path; a choice in "
+            "brackets, as in `ieee1547_2018[category=III]`."
+        ),
+        json_schema_extra={"unit": "1", "type": "str"},
+    )
+    point: tuple[QualifyPoint, ...] = Field(
+        default=(), description="Points of your own.", json_schema_extra={"unit": "1", "type": "models"}
+    )
+    trip: tuple[QualifyTrip, ...] = Field(
+        default=(),
+        description="Trip settings of the system; without them whether it stays connected is not judged.",
+        json_schema_extra={"unit": "1", "type": "models"},
+    )
+    recovery_limit_s: Annotated[Finite, AtLeast(0.001)] = Field(
+        default=0.0,
+        le=600.0,
+        description="Limit of the time from the return of the voltage until the power is back; 0: not known.",
+        json_schema_extra={"unit": "s"},
+    )
+    recovery_share: Finite = Field(
+        default=0.9,
+        gt=0.0,
+        le=1.0,
+        description="Share of the power before that counts as back.",
+        json_schema_extra={"unit": "1"},
+    )
+
+
+class QualifyGenerator(Parameters):
+    """Section ``qualify.generator``.
+
+    A generator that leads the island: a small system with its own swing equation behind its transient
+    reactance. The guideline's limit was not seen.
+
+    Parameters
+    ----------
+    rated_power_w
+        Rating of all generators together; 0: that of the system under test. [W]
+    inertia_s
+        Inertia constant H. Assumed default, for gas engines. [s]
+    droop
+        Droop of the governor. Assumed default. [pu]
+    governor_time_constant_s
+        Time constant of governor and engine. Assumed default. [s]
+    damping
+        Damping of load and machine. Assumed default. [pu]
+    reactance_pu
+        Transient reactance on its rating. Assumed default. [pu]
+    x_over_r
+        X/R of it. [1]
+    load_pu
+        Load, of the generator's rating. [pu]
+    load_step_pu
+        Step of the load, of the generator's rating. [pu]
+    hold_s
+        Time after each step. [s]
+    oscillation_limit_pu
+        Limit of what swings on at 1 to 30 Hz at the end of each step (peak to peak, of the system's rated
+        power); 0: not known. [pu]
+    frequency_limit_hz
+        Limit of the deviation of the frequency after a step; 0: not known. [Hz]
+    """
+
+    toml_section: ClassVar[str] = "qualify.generator"
+
+    rated_power_w: Annotated[Finite, AtLeast(1.0)] = Field(
+        default=0.0,
+        le=10000000000000.0,
+        description="Rating of all generators together; 0: that of the system under test.",
+        json_schema_extra={"unit": "W"},
+    )
+    inertia_s: Finite = Field(
+        default=1.5,
+        ge=0.05,
+        le=20.0,
+        description="Inertia constant H. Assumed default, for gas engines.",
+        json_schema_extra={"unit": "s"},
+    )
+    droop: Finite = Field(
+        default=0.04,
+        ge=0.001,
+        le=0.5,
+        description="Droop of the governor. Assumed default.",
+        json_schema_extra={"unit": "pu"},
+    )
+    governor_time_constant_s: Finite = Field(
+        default=0.3,
+        ge=0.01,
+        le=100.0,
+        description="Time constant of governor and engine. Assumed default.",
+        json_schema_extra={"unit": "s"},
+    )
+    damping: Finite = Field(
+        default=1.0,
+        ge=0.0,
+        le=100.0,
+        description="Damping of load and machine. Assumed default.",
+        json_schema_extra={"unit": "pu"},
+    )
+    reactance_pu: Finite = Field(
+        default=0.25,
+        ge=0.01,
+        le=2.0,
+        description="Transient reactance on its rating. Assumed default.",
+        json_schema_extra={"unit": "pu"},
+    )
+    x_over_r: Finite = Field(
+        default=20.0, ge=0.1, le=200.0, description="X/R of it.", json_schema_extra={"unit": "1"}
+    )
+    load_pu: Finite = Field(
+        default=0.5,
+        ge=0.05,
+        le=1.0,
+        description="Load, of the generator's rating.",
+        json_schema_extra={"unit": "pu"},
+    )
+    load_step_pu: Finite = Field(
+        default=0.1,
+        gt=0.0,
+        le=0.5,
+        description="Step of the load, of the generator's rating.",
+        json_schema_extra={"unit": "pu"},
+    )
+    hold_s: Finite = Field(
+        default=15.0, ge=5.0, le=600.0, description="Time after each step.", json_schema_extra={"unit": "s"}
+    )
+    oscillation_limit_pu: Annotated[Finite, AtLeast(1e-06)] = Field(
+        default=0.0,
+        le=2.0,
+        description=(
+            "Limit of what swings on at 1 to 30 Hz at the end of each step (peak to peak, of the system's "
+            "rated power); 0: not known."
+        ),
+        json_schema_extra={"unit": "pu"},
+    )
+    frequency_limit_hz: Annotated[Finite, AtLeast(0.0001)] = Field(
+        default=0.0,
+        le=30.0,
+        description="Limit of the deviation of the frequency after a step; 0: not known.",
+        json_schema_extra={"unit": "Hz", "source": "a third-party program uses 1.0 Hz, its own choice"},
+    )
+
+
+class QualifyBlackStart(Parameters):
+    """Section ``qualify.black_start``.
+
+    Black start, and the load steps 10, 25 and 50 % of rated power.
+
+    Parameters
+    ----------
+    hold_s
+        Time for which the last step is held. [s]
+    interval_s
+        Time before each step. [s]
+    soc
+        SoC at the start; 0: soc_initial of the battery. [1]
+    power_factor
+        Power factor of the load, lagging. [1]
+    frequency_limit_hz
+        Limit of the deviation of the frequency after a step; 0: not known. [Hz]
+    voltage_limit_pu
+        Limit of the deviation of the voltage after a step; 0: not known. [pu]
+    """
+
+    toml_section: ClassVar[str] = "qualify.black_start"
+
+    hold_s: Finite = Field(
+        default=60.0,
+        ge=1.0,
+        le=86400.0,
+        description="Time for which the last step is held.",
+        json_schema_extra={"unit": "s"},
+    )
+    interval_s: Finite = Field(
+        default=10.0, ge=0.5, le=3600.0, description="Time before each step.", json_schema_extra={"unit": "s"}
+    )
+    soc: Annotated[Finite, AtLeast(0.001)] = Field(
+        default=0.0,
+        le=1.0,
+        description="SoC at the start; 0: soc_initial of the battery.",
+        json_schema_extra={"unit": "1"},
+    )
+    power_factor: Finite = Field(
+        default=0.95,
+        ge=0.5,
+        le=1.0,
+        description="Power factor of the load, lagging.",
+        json_schema_extra={"unit": "1"},
+    )
+    frequency_limit_hz: Annotated[Finite, AtLeast(0.0001)] = Field(
+        default=0.0,
+        le=30.0,
+        description="Limit of the deviation of the frequency after a step; 0: not known.",
+        json_schema_extra={"unit": "Hz"},
+    )
+    voltage_limit_pu: Annotated[Finite, AtLeast(0.0001)] = Field(
+        default=0.0,
+        le=1.0,
+        description="Limit of the deviation of the voltage after a step; 0: not known.",
+        json_schema_extra={"unit": "pu"},
+    )
+
+
+class QualifyCycling(Parameters):
+    """Section ``qualify.cycling``.
+
+    A day of shallow cycles (the load and the control of the scenario) with deep ones in between. The steps
+    of the guideline were not seen: these are ours.
+
+    Parameters
+    ----------
+    duration_s
+        Length; the drift is judged over 24 h, and not evaluated for less. [s]
+    tick_s
+        Tick of this test, or a half, fifth or tenth of it where the site does not bear it; a stretch is
+        run at a tenth of that too, and what differs is told. [s]
+    check_s
+        Length of that stretch; 0: none. [s]
+    deep_cycles
+        Deep cycles, evenly over the time. [1]
+    deep_depth
+        Depth of a deep cycle, of the usable SoC window, centred on the SoC at which it begins as far as
+        the window allows. [1]
+    deep_power_pu
+        Power of a deep cycle, of rated power. [pu]
+    """
+
+    toml_section: ClassVar[str] = "qualify.cycling"
+
+    duration_s: Finite = Field(
+        default=86400.0,
+        ge=60.0,
+        le=864000.0,
+        description="Length; the drift is judged over 24 h, and not evaluated for less.",
+        json_schema_extra={"unit": "s"},
+    )
+    tick_s: Finite = Field(
+        default=0.01,
+        ge=0.0001,
+        le=1.0,
+        description=(
+            "Tick of this test, or a half, fifth or tenth of it where the site does not bear it; a stretch "
+            "is run at a tenth of that too, and what differs is told."
+        ),
+        json_schema_extra={"unit": "s"},
+    )
+    check_s: Finite = Field(
+        default=300.0,
+        ge=0.0,
+        le=86400.0,
+        description="Length of that stretch; 0: none.",
+        json_schema_extra={"unit": "s"},
+    )
+    deep_cycles: Whole = Field(
+        default=2,
+        ge=0,
+        le=24,
+        description="Deep cycles, evenly over the time.",
+        json_schema_extra={"unit": "1", "type": "int"},
+    )
+    deep_depth: Finite = Field(
+        default=0.6,
+        ge=0.0,
+        le=1.0,
+        description=(
+            "Depth of a deep cycle, of the usable SoC window, centred on the SoC at which it begins as far "
+            "as the window allows."
+        ),
+        json_schema_extra={"unit": "1"},
+    )
+    deep_power_pu: Finite = Field(
+        default=0.5,
+        gt=0.0,
+        le=1.0,
+        description="Power of a deep cycle, of rated power.",
+        json_schema_extra={"unit": "pu"},
+    )
+
+
+class QualifyMap(Parameters):
+    """Section ``qualify.map``.
+
+    Where the site is stable: short-circuit ratio, X/R and load, point by point.
+
+    Parameters
+    ----------
+    scr
+        Least and largest SCR, base grid.rated_power; points lie evenly in the logarithm. More than two
+        values are taken as they are. [1]
+    x_over_r
+        Least and largest X/R, alike. [1]
+    load_pu
+        Load levels, of the largest load of the site bus: a map each. [pu]
+    load_step_pu
+        Step of the load down and back, of the largest load. [pu]
+    settle_s
+        Time before the step, after it, and after the return. [s]
+    margin
+        Least distance of the loop gain from -1 (modulus margin); nearer is marginal. [1]
+    collapse_margin
+        Least distance from the nose of the PV curve, of the load at the nose; nearer is marginal. [1]
+    oscillation_pu
+        Swing (peak to peak) at the end of a stretch that is no sustained oscillation, of the largest load
+        for powers and of nominal for the voltage. [pu]
+    """
+
+    toml_section: ClassVar[str] = "qualify.map"
+
+    scr: tuple[Finite, ...] = Field(
+        default=(1.0, 10.0),
+        description=(
+            "Least and largest SCR, base grid.rated_power; points lie evenly in the logarithm. More than two"
+            " values are taken as they are."
+        ),
+        json_schema_extra={"unit": "1", "type": "floats"},
+    )
+    x_over_r: tuple[Finite, ...] = Field(
+        default=(0.5, 20.0),
+        description="Least and largest X/R, alike.",
+        json_schema_extra={"unit": "1", "type": "floats"},
+    )
+    load_pu: tuple[Finite, ...] = Field(
+        default=(0.3, 0.65, 1.0),
+        description="Load levels, of the largest load of the site bus: a map each.",
+        json_schema_extra={"unit": "pu", "type": "floats"},
+    )
+    load_step_pu: Finite = Field(
+        default=0.1,
+        gt=0.0,
+        le=1.0,
+        description="Step of the load down and back, of the largest load.",
+        json_schema_extra={"unit": "pu"},
+    )
+    settle_s: Finite = Field(
+        default=4.0,
+        ge=1.0,
+        le=600.0,
+        description="Time before the step, after it, and after the return.",
+        json_schema_extra={"unit": "s"},
+    )
+    margin: Finite = Field(
+        default=0.2,
+        gt=0.0,
+        lt=1.0,
+        description="Least distance of the loop gain from -1 (modulus margin); nearer is marginal.",
+        json_schema_extra={"unit": "1", "source": "the margin below which check warns"},
+    )
+    collapse_margin: Finite = Field(
+        default=0.05,
+        ge=0.0,
+        lt=1.0,
+        description=(
+            "Least distance from the nose of the PV curve, of the load at the nose; nearer is marginal."
+        ),
+        json_schema_extra={"unit": "1"},
+    )
+    oscillation_pu: Finite = Field(
+        default=0.005,
+        gt=0.0,
+        le=1.0,
+        description=(
+            "Swing (peak to peak) at the end of a stretch that is no sustained oscillation, of the largest "
+            "load for powers and of nominal for the voltage."
+        ),
+        json_schema_extra={"unit": "pu"},
+    )
+
+
+class Qualify(Parameters):
+    """Section ``qualify``.
+
+    Self-qualification of the one storage unit of the scenario by the NVIDIA guidelines, at its AC
+    terminals: the site bus.
+
+    Parameters
+    ----------
+    it_load_w
+        Rating of the IT load beside the system; 0: the largest power of all rack inlets that the jobs can
+        ask for. [W]
+    telemetry
+        Test 1: meter and logger of the system. [1]
+    island
+        Test 2: islanded regulation. [1]
+    buffering
+        Test 4: buffering of the AI load. [1]
+    dispatch
+        Test 6: demand response. [1]
+    ride_through
+        Test 7: voltage ride-through. [1]
+    generator
+        Test 9: beside a generator, islanded. [1]
+    black_start
+        Test 10: black start. [1]
+    cycling
+        Test 11: drift of the SoC. [1]
+    map
+        Map of stability over SCR, X/R and load. [1]
+    """
+
+    toml_section: ClassVar[str] = "qualify"
+
+    it_load_w: Annotated[Finite, AtLeast(1.0)] = Field(
+        default=0.0,
+        le=10000000000000.0,
+        description=(
+            "Rating of the IT load beside the system; 0: the largest power of all rack inlets that the jobs "
+            "can ask for."
+        ),
+        json_schema_extra={"unit": "W"},
+    )
+    telemetry: QualifyTelemetry | None = Field(
+        default=None,
+        description="Test 1: meter and logger of the system.",
+        json_schema_extra={"unit": "1", "type": "model"},
+    )
+    island: QualifyIsland | None = Field(
+        default=None,
+        description="Test 2: islanded regulation.",
+        json_schema_extra={"unit": "1", "type": "model"},
+    )
+    buffering: QualifyBuffering | None = Field(
+        default=None,
+        description="Test 4: buffering of the AI load.",
+        json_schema_extra={"unit": "1", "type": "model"},
+    )
+    dispatch: QualifyDispatch | None = Field(
+        default=None, description="Test 6: demand response.", json_schema_extra={"unit": "1", "type": "model"}
+    )
+    ride_through: QualifyRideThrough | None = Field(
+        default=None,
+        description="Test 7: voltage ride-through.",
+        json_schema_extra={"unit": "1", "type": "model"},
+    )
+    generator: QualifyGenerator | None = Field(
+        default=None,
+        description="Test 9: beside a generator, islanded.",
+        json_schema_extra={"unit": "1", "type": "model"},
+    )
+    black_start: QualifyBlackStart | None = Field(
+        default=None, description="Test 10: black start.", json_schema_extra={"unit": "1", "type": "model"}
+    )
+    cycling: QualifyCycling | None = Field(
+        default=None,
+        description="Test 11: drift of the SoC.",
+        json_schema_extra={"unit": "1", "type": "model"},
+    )
+    map: QualifyMap | None = Field(
+        default=None,
+        description="Map of stability over SCR, X/R and load.",
+        json_schema_extra={"unit": "1", "type": "model"},
+    )
+
+
 class ScenarioModel(Parameters):
     """A whole scenario: one member per section.
 
@@ -4654,6 +5566,9 @@ class ScenarioModel(Parameters):
     resonance
         Section ``resonance.*``: One thing that a periodic load may excite. The screening looks at all
         presets of this kind, and at these; one that has the name of a preset takes its place.
+    qualify
+        Section ``qualify``: Self-qualification of the one storage unit of the scenario by the NVIDIA
+        guidelines, at its AC terminals: the site bus.
     """
 
     title: Text = Field(default="", description="Name of the scenario, printed on reports.")
@@ -4673,6 +5588,7 @@ class ScenarioModel(Parameters):
     record: Record = Record()
     compliance: Compliance = Compliance()
     resonance: dict[Text, Resonance] = Field(default_factory=dict)
+    qualify: Qualify | None = None
 
 
 # Every model by its name.
@@ -4708,4 +5624,16 @@ MODELS: dict[str, type[Parameters]] = {
     "Rule": Rule,
     "Flickermeter": Flickermeter,
     "Resonance": Resonance,
+    "Qualify": Qualify,
+    "QualifyTelemetry": QualifyTelemetry,
+    "QualifyIsland": QualifyIsland,
+    "QualifyBuffering": QualifyBuffering,
+    "QualifyDispatch": QualifyDispatch,
+    "QualifyRideThrough": QualifyRideThrough,
+    "QualifyPoint": QualifyPoint,
+    "QualifyTrip": QualifyTrip,
+    "QualifyGenerator": QualifyGenerator,
+    "QualifyBlackStart": QualifyBlackStart,
+    "QualifyCycling": QualifyCycling,
+    "QualifyMap": QualifyMap,
 }

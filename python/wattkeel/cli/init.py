@@ -11,7 +11,16 @@ from typing import Any
 
 from wattkeel.cli.common import Verbs
 
-TEMPLATES = ("quickstart", "measured-cluster", "gigawatt", "weak-grid", "outage", "grid-playback")
+TEMPLATES = (
+    "quickstart",
+    "measured-cluster",
+    "gpu-training-trace",
+    "gigawatt",
+    "weak-grid",
+    "outage",
+    "grid-playback",
+    "bess-qualification",
+)
 
 
 def add_parser(verbs: Verbs) -> None:

@@ -20,6 +20,7 @@ else:  # run as a plain script: the folder of the script is on the path
 _NAME = "^[A-Za-z][A-Za-z0-9_-]*$"
 _LIMITS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
 _SIGNS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
+_LISTS = ("grid.event", "compliance.rule", "qualify.ride_through.point", "qualify.ride_through.trip")
 _Property = dict[str, Any]
 
 
@@ -163,7 +164,7 @@ def emit_reference(spec: Spec) -> str:
 
 def _table(model: Model) -> list[str]:
     section = model.section.replace(".*", ".<name>")
-    brackets = ("[[", "]]") if model.section in ("grid.event", "compliance.rule") else ("[", "]")
+    brackets = ("[[", "]]") if model.section in _LISTS else ("[", "]")
     out = [f"### `{brackets[0]}{section}{brackets[1]}`", "", model.doc, ""]
     if model.presets:
         out += [f"Takes `preset`: see `wattkeel presets --kind {model.presets}`.", ""]

@@ -238,7 +238,9 @@ def _root(spec: Spec) -> list[str]:
             continue
         doc = f"Section ``{model.section}``: {model.doc}"
         out += [f"    {name}", *[f"        {line}" for line in _wrap(doc, 8)]]
-        if not model.named:
+        if model.optional:
+            members.append(f"    {name}: {model.name} | None = None")
+        elif not model.named:
             members.append(f"    {name}: {model.name} = {model.name}()")
         elif name == "rack":
             members.append(f"    {name}: dict[Text, {model.name}] = Field(min_length=1)")

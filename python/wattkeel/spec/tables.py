@@ -35,6 +35,7 @@ STAGES = (
     "compliance",
     "power_quality",
     "resonance",
+    "qualify",
 )
 TYPES = (
     "float",
@@ -74,6 +75,7 @@ _MODEL_KEYS = frozenset(
         "struct",
         "state_struct",
         "presets",
+        "optional",
         "doc",
         "input",
         "derived",
@@ -138,6 +140,7 @@ class Model:
     struct: str = ""
     state_struct: str = ""
     presets: str = ""
+    optional: bool = False
     input: tuple[Row, ...] = ()
     derived: tuple[Row, ...] = ()
     state: tuple[Row, ...] = ()
@@ -276,6 +279,7 @@ def _model(name: str, stage: str, data: dict[str, Any]) -> Model:
         struct=data.get("struct", ""),
         state_struct=data.get("state_struct", ""),
         presets=data.get("presets", ""),
+        optional=bool(data.get("optional", False)),
         **parts,
     )
     for rows in (
