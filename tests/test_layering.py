@@ -32,8 +32,7 @@ ROOMS = {
 # but the command line knows them, so that a run never depends on a study of runs; nor does one know another.
 STUDIES = {"interconnection", "qualify"}
 # Modules that compose rooms for the user, or write down what the rooms found.
-# qualify is one: it runs bench scenarios, judges them in the form of compliance, and writes the evidence.
-COMPOSERS = {"__init__", "cli", "qualify", "result", "rundir", "simulation"}
+COMPOSERS = {"__init__", "cli", "result", "rundir", "simulation"}
 
 # Never loaded by a run without the extra that names them.
 OPTIONAL = {

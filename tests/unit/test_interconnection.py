@@ -20,6 +20,7 @@ from wattkeel.interconnection.changes import Change
 from wattkeel.interconnection.disturbances import load_trains, sag, train
 from wattkeel.interconnection.requirements import obligation_s, required_s, tables_of
 from wattkeel.interconnection.staying import COUNTED, Criterion, Recovery, Stay
+from wattkeel.interconnection.suggest import suggest
 from wattkeel.interconnection.sweep import Ladder, Level, LevelRun
 from wattkeel.interconnection.verdicts import _one_verdict
 from wattkeel.interconnection.waves import cycle_of_job, cycle_of_load
@@ -224,6 +225,32 @@ def test_momentary_cessation_is_told_apart_where_the_profile_is_silent():
     band = next(f for f in study.findings if "0-0.45" in f.rule)
     assert band.verdict == "marginal"
     assert [reading["verdict"] for reading in band.readings] == ["fail", "pass"]
+
+
+def test_island_at_a_dead_supply_is_a_loss():
+    """The event still has the voltage of the tick before the supply died; the record tells what it was."""
+    forming = {
+        "battery": {"energy_j": 3.6e11},
+        "converter": {"rated_power_w": 2 * PEAK_W},
+        "forming": {"droop": 0.02},
+    }  # fmt: skip
+    tables = {
+        "distribution": {"ups": {"ride_through": "none", "perc1": None}},
+        "storage": {"bess": forming},
+        "grid": {"island": {"separate_after_s": 0.2}},
+    }
+    base = laid_over(site(cease_voltage_pu=0.0).tree, tables)
+    del base["distribution"]["ups"]["perc1"]
+    study = capability(
+        Scenario.from_dict(base), NOGRR, depths_pu=[0.0, 0.3], phases=1, trains=(), settle_s=4.0
+    )
+    dead, low = study.points
+    assert dead.longest_s[COUNTED] < 0.15
+    assert low.longest_s[COUNTED] == pytest.approx(0.2, abs=2e-3)
+    found = {one.rule: one for one in suggest(study, study.findings, runs=4)}
+    later = next(one for rule, one in found.items() if "0.2-0.5" in rule)
+    assert later.verified
+    assert later.overrides == {"grid.island.separate_after_s": 0.27}
 
 
 def test_wrong_arguments_are_told_together():

@@ -27,7 +27,8 @@ def ride_steps(scenario: Scenario, finding: Finding, keys: dict[str, Any]) -> tu
     """Ways to meet a rule of riding through, the least first, and what stands against it."""
     model = scenario.model
     nodes = {name: node for name, node in model.distribution.items() if node.ride_through != "none"}
-    if not nodes:
+    island = _island(scenario, finding, keys)
+    if not nodes and not island.values:
         return [], ["no node of the distribution answers the voltage: there is nothing to set"]
     within_s = _within(finding)
     counter, back, patience = (
@@ -42,7 +43,8 @@ def ride_steps(scenario: Scenario, finding: Finding, keys: dict[str, Any]) -> tu
         ("quick return, sags not counted", (back, counter)),
         ("no cessation in the time asked for", (patience,)),
         ("no cessation in the time asked for, sags not counted", (patience, counter)),
-        ("all of these", (patience, back, counter)),
+        ("later separation", (island,)),
+        ("all of these", (patience, back, counter, island)),
         ("quick return, quick target of the storage", (back, ready)),
         ("quick return, storage idle", (back, idle)),
     ):
@@ -54,6 +56,22 @@ def ride_steps(scenario: Scenario, finding: Finding, keys: dict[str, Any]) -> tu
         seen.add(change.key())
         steps.append(Step(name, change.of_any_size))
     return steps, []
+
+
+def _island(scenario: Scenario, finding: Finding, keys: dict[str, Any]) -> Change:
+    """A site that separates from the grid later than the rule lets it go."""
+    island, asked_s = scenario.model.grid.island, _asked_s(finding, keys)
+    if island is None or asked_s is None:
+        return Change()
+    wanted_s = round(asked_s + _BEYOND_S, 3)
+    values = {"grid.island.separate_after_s": wanted_s} if island.separate_after_s < wanted_s else {}
+    return Change.of("island", values, f"separation from the grid after {wanted_s:g} s at the earliest")
+
+
+def _asked_s(finding: Finding, keys: dict[str, Any]) -> float | None:
+    """Time for which a rule asks the site to stay, s; None where it asks for none."""
+    given = keys.get("min_duration_s", finding.limit if finding.unit == "s" and finding.at_least else None)
+    return None if given is None else float(given)
 
 
 def _control(scenario: Scenario, finding: Finding, within_s: float) -> tuple[Change, Change]:
@@ -126,10 +144,10 @@ def _return(perc1: Any, within_s: float, finding: Finding, keys: dict[str, Any])
 def _patience(
     perc1: Any, within_s: float, finding: Finding, keys: dict[str, Any]
 ) -> Iterator[tuple[str, Any]]:
-    asked_s = keys.get("min_duration_s", finding.limit if finding.unit == "s" and finding.at_least else None)
+    asked_s = _asked_s(finding, keys)
     if perc1 is None or asked_s is None:
         return
-    wanted_s = round(float(asked_s) + perc1.voltage_filter_s + _BEYOND_S, 3)
+    wanted_s = round(asked_s + perc1.voltage_filter_s + _BEYOND_S, 3)
     if perc1.cease_delay_s < wanted_s <= 60.0:
         yield "cease_delay_s", wanted_s
 
