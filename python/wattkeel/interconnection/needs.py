@@ -28,6 +28,7 @@ __all__ = [
     "floor_overhead",
     "kind_of",
     "lag_residual_w",
+    "ramp_text",
     "smoothing_range_pu",
     "store_for",
     "wave_for",
@@ -114,7 +115,7 @@ def wave_for(finding: Finding, keys: Mapping[str, Any], load_w: Array, tick_s: f
         return Wave(math.inf, USED * share * swing_w, "the swing in proportion to the limit")
     if finding.block == "ramp" and finding.unit != "MW":
         over_s = window_s or 60.0
-        return Wave(limit_w, limit_w * over_s, f"a slope of {_ramp(limit_w)} is one over any window")
+        return Wave(limit_w, limit_w * over_s, f"a slope of {ramp_text(limit_w)} is one over any window")
     if finding.block == "ramp" or (finding.block == "power_variation" and not low_hz):
         return Wave(
             USED * limit_w / window_s,
@@ -140,7 +141,8 @@ def _low_hz(keys: Mapping[str, Any]) -> float:
     return low_hz or (0.1 if keys.get("band") else 0.0)
 
 
-def _ramp(limit_w_per_s: float) -> str:
+def ramp_text(limit_w_per_s: float) -> str:
+    """Ramp limit as connection rules write it."""
     return f"{limit_w_per_s * 60e-6:.4g} MW/min"
 
 

@@ -278,12 +278,12 @@ def _control(site: Site, wave: Wave, average_s: float) -> Change:
         values["control.target"] = "follow"
     if control.average_s != average_s:
         values["control.average_s"] = average_s
-    words = f"import that follows the load's average over {average_s:g} s"
+    words = f"an import that follows the load's average over {average_s:g} s"
     if math.isfinite(wave.ramp_w_per_s):
         for name in ("ramp_up_w_per_s", "ramp_down_w_per_s"):
             if getattr(control, name) > wave.ramp_w_per_s:
                 values[f"control.{name}"] = float(f"{wave.ramp_w_per_s:.4g}")
-        words += f" by {format_quantity(wave.ramp_w_per_s, 'W/s', 3)} at most"
+        words += f" with ramps of {needs.ramp_text(wave.ramp_w_per_s)} at most"
     return Change.of("control", values, words)
 
 

@@ -325,7 +325,7 @@ def _reckoned(
 ) -> Suggestion:
     limit = ""
     if math.isfinite(wave.ramp_w_per_s):
-        limit = f", with a ramp limit of {format_quantity(wave.ramp_w_per_s, 'W/s', 3)} on the import"
+        limit = f", with ramps of the import of {needs.ramp_text(wave.ramp_w_per_s)} at most"
     action = (
         f"a store of {format_quantity(power_w, 'W', 3)} and {energy_j / 3.6e6:.3g} kWh usable that holds the "
         f"average over {average_s:.3g} s{limit}"
