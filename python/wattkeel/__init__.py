@@ -16,7 +16,17 @@ from typing import TYPE_CHECKING, Any
 from wattkeel._version import __version__
 
 if TYPE_CHECKING:
-    from wattkeel import ageing, interop, parameters, power_quality, qualify, resonance, sizing, stages
+    from wattkeel import (
+        ageing,
+        compliance,
+        interop,
+        parameters,
+        power_quality,
+        qualify,
+        resonance,
+        sizing,
+        stages,
+    )
     from wattkeel.battery_stage import BatterySnapshot, BatteryStep, BatteryStepper
     from wattkeel.engine import Engine, Snapshot
     from wattkeel.errors import Fault, MissingExtra, ScenarioError, SimulationError
@@ -39,6 +49,7 @@ __all__ = [
     "Snapshot",
     "__version__",
     "ageing",
+    "compliance",
     "interop",
     "load",
     "open_result",
@@ -69,7 +80,17 @@ _HOME = {
     "simulate": "simulation",
 }
 
-_MODULES = ("ageing", "interop", "parameters", "power_quality", "qualify", "resonance", "sizing", "stages")
+_MODULES = (
+    "ageing",
+    "compliance",
+    "interop",
+    "parameters",
+    "power_quality",
+    "qualify",
+    "resonance",
+    "sizing",
+    "stages",
+)
 
 
 def __getattr__(name: str) -> Any:
