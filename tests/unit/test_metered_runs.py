@@ -15,9 +15,17 @@ from hypothesis import strategies as st
 
 import wattkeel as wk
 from wattkeel import rundir
-from wattkeel.compliance import Metered, RunMeter, evaluate, evaluate_series, load_profile, profile_names
+from wattkeel.compliance import (
+    Metered,
+    RunMeter,
+    evaluate,
+    evaluate_series,
+    load_profile,
+    profile_names,
+    readings,
+)
 from wattkeel.compliance.metering import meter_plan
-from wattkeel.compliance.record import Unkept
+from wattkeel.compliance.record import CannotJudgeError, Record, Unkept
 from wattkeel.compliance.rules import RULES as JUDGES
 from wattkeel.meters import MeterBank, content
 
@@ -218,7 +226,9 @@ def test_a_band_below_the_segments_is_not_evaluated(monkeypatch: pytest.MonkeyPa
 def test_no_verdict_on_less_than_a_segment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(content, "KEPT", 4096)
     monkeypatch.setattr(content, "SEGMENT", 4096)
-    rule = {"kind": "band_power", "limit_w": 1e9, "band_low_hz": 1.0, "band_high_hz": 4.0}
-    (found,) = evaluate_series(np.arange(6000.0) % 700, 0.1, [], rules=[rule], settle_s=300.0)
-    assert found.verdict == "not_evaluated"
-    assert "less than one is left behind" in found.note
+    record = Record(np.arange(6000.0) % 700, 0.1)
+    with pytest.raises(CannotJudgeError, match=r"less than one is left behind the 300 s"):
+        readings.content(record, (1.0, 4.0), 300.0, ("rms",))
+    found, remarks = readings.content(record, (1.0, 4.0), 100.0, ("rms",))
+    assert found["segments"] == 2
+    assert "spectra of 2 segments of 409.6 s" in remarks[0]
