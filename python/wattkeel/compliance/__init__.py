@@ -26,6 +26,7 @@ from wattkeel.compliance.record import CannotJudgeError, Metered, Record, Unkept
 from wattkeel.compliance.records import MeasuredRecord, load_record
 from wattkeel.compliance.verdicts import judge_profile, judge_scenario_rule
 from wattkeel.errors import Fault, ScenarioError
+from wattkeel.spectra import trace_reach
 
 __all__ = [
     "Demand",
@@ -147,6 +148,7 @@ def _record_of_run(result: RunResult, settle_s: float) -> Record | CannotJudgeEr
         "reactive_power_var": _signal(result, REACTIVE),
         "load_model": load_model_of(result.scenario.model),
         "metered": metered,
+        "reach": trace_reach(result),
     }
     if power is not None and power.size:
         return Record(power, result.tick_s, **known)

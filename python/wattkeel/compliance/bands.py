@@ -318,8 +318,8 @@ def excursions(series: Array, first: int, table: Table, below: bool, tick_s: flo
     if start.size > MOST + 1:
         edge = table.low if below else table.high
         raise CannotJudgeError(
-            f"the value crosses the edge of its continuous band ({edge:g}) {start.size - 1} times: that is noise "
-            "at the edge, in which no excursion is told from another"
+            f"the value crosses the edge of its continuous band ({edge:g}) {start.size - 1} times: that is "
+            "noise at the edge, in which no excursion is told from another"
         )
     value = np.asarray(judged[at], dtype=np.float64)
     at += first

@@ -15,6 +15,7 @@ from wattkeel.meters import Kept, MeterBank, Wanted, WantedSpan
 
 if TYPE_CHECKING:
     from wattkeel.compliance.finding import Verdict
+    from wattkeel.spectra import Reach
 
 __all__ = [
     "MW",
@@ -207,6 +208,8 @@ class Record:
         Of a run: how its load may leave the grid. None where that is not known.
     remarks : tuple of str
         What every finding on this record must say (that only a stretch of it was judged).
+    reach : Reach or None
+        Of a run whose load was measured: how far those measurements reach, however short its tick is.
     metered : Metered or None
         What meters found of this very record while it came; the rest is read of the record itself.
     """
@@ -226,6 +229,7 @@ class Record:
     reactive_power_var: Array | None = None
     load_model: LoadModel | None = None
     remarks: tuple[str, ...] = ()
+    reach: Reach | None = None
     metered: Metered | None = None
 
     def __post_init__(self) -> None:
@@ -338,6 +342,8 @@ class Record:
                 f"sampling {self.tick_s:g} s cannot show {f_low_hz:g}-{f_high_hz:g} Hz "
                 f"(it needs more than {2.0 * f_high_hz:g} samples/s)"
             )
+        if self.reach is not None and f_high_hz > self.reach.limit_hz * (1.0 + measures.TOLERANCE):
+            raise CannotJudgeError(f"the load cannot show {f_low_hz:g}-{f_high_hz:g} Hz: {self.reach.why}")
 
     @property
     def size_known(self) -> bool:

@@ -328,7 +328,7 @@ def oscillation(record: Record, keys: Keys) -> Measured:
         f"amplitude in {band_hz[0]:g}-{band_hz[1]:g} Hz, by spectral lines and by half of the peak-to-peak; "
         f"{settling_text(record, settle_s)}"
     )
-    return Measured(readings, limit, "MW", method, notes)
+    return Measured(readings, limit, "MW", method, notes, details={"band_hz": list(band_hz)})
 
 
 def _half_changes(

@@ -247,6 +247,7 @@ def _judge(
         if isinstance(record, CannotJudgeError):
             raise record
         measured = measure(record.of_rule(keys), keys)
+        measured = replace(measured, details={"row": dict(keys), **measured.details})
     except CannotJudgeError as reason:
         return _not_evaluated(*names, about, str(reason), notes)
     return _finding(measured, names, about, notes)
