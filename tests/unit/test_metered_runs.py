@@ -15,9 +15,19 @@ from hypothesis import strategies as st
 
 import wattkeel as wk
 from wattkeel import rundir
-from wattkeel.compliance import Metered, RunMeter, evaluate, evaluate_series, load_profile, profile_names
+from wattkeel.compliance import (
+    Metered,
+    RunMeter,
+    evaluate,
+    evaluate_series,
+    load_profile,
+    profile_names,
+    readings,
+)
 from wattkeel.compliance.metering import meter_plan
-from wattkeel.compliance.record import Unkept
+from wattkeel.compliance.record import CannotJudgeError, Record, Unkept
+from wattkeel.compliance.rules import RULES as JUDGES
+from wattkeel.meters import MeterBank, content
 
 PROFILES = ["ercot_power_variation_2026", "ieso_trlcl_v3", "southern_company", "spp_hill", "lipa_pseg"]
 RULES = [
@@ -43,7 +53,9 @@ def site(full_rate: list[str], duration: str = "70 s", rated: str = "2 MW", **co
 
 
 def told(findings: list[Any]) -> list[dict[str, Any]]:
-    return [finding.to_dict() for finding in findings]
+    """Findings of rules of power, as rows."""
+    kinds = {*JUDGES, *(rule["kind"] for rule in RULES)}
+    return [finding.to_dict() for finding in findings if finding.block in kinds]
 
 
 @pytest.mark.parametrize("settle", ["0 s", "3.5 s"])
@@ -52,8 +64,9 @@ def test_a_run_is_judged_the_same_with_and_without_its_power(settle: str, rated:
     kept = wk.simulate(site(["poi.power_w"], rated=rated, settle=settle), progress=False)
     bare = wk.simulate(site([], rated=rated, settle=settle), progress=False, out_dir=tmp_path / "run")
     assert list(bare.signals) == []
-    assert [f.verdict for f in kept.findings].count("not_evaluated") < len(kept.findings) / 2
-    assert {"pass", "fail"} <= {f.verdict for f in kept.findings}
+    verdicts = [row["verdict"] for row in told(kept.findings)]
+    assert verdicts.count("not_evaluated") < len(verdicts) / 2
+    assert {"pass", "fail"} <= set(verdicts)
     for one, other in zip(told(kept.findings), told(bare.findings), strict=True):
         if not rated and other["note"] != one["note"]:  # the limit follows from the largest power
             assert "was not metered: its limit follows from the largest power" in other["note"]
@@ -82,7 +95,7 @@ def test_other_rules_than_those_metered_are_not_evaluated() -> None:
     assert found.verdict == "not_evaluated"
     assert 'add "poi.power_w" to record.full_rate' in found.note
     # another stretch of time is another record
-    assert {f.verdict for f in evaluate(bare, settle_s=5.0)} == {"not_evaluated"}
+    assert {row["verdict"] for row in told(evaluate(bare, settle_s=5.0))} == {"not_evaluated"}
 
 
 def test_a_run_that_was_stopped_is_judged_on_what_was_metered(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +126,7 @@ def test_a_run_that_was_stopped_is_judged_on_what_was_metered(monkeypatch: pytes
     assert 6000 < result.ticks < 8750
     kept = stopped(["poi.power_w"])
     length = f"judged to {result.ticks * 0.008:g} s"
-    assert all(length in f.note for f in result.findings if f.verdict != "emt_required")
+    assert all(length in row["note"] for row in told(result.findings))
     plain = evaluate_series(kept.signals["poi.power_w"], 0.008, PROFILES, rated_power_w=2e6)
     for one, other in zip(told(plain), told(kept.findings), strict=False):
         assert (other["value"], other["verdict"], other["time_s"]) == (
@@ -149,14 +162,10 @@ def test_the_plan_is_what_the_judges_ask_for() -> None:
     for rated_w in (None, 8e7):
         wanted = meter_plan(profiles, [], power.size, 0.008, rated_power_w=rated_w)
         assert len(wanted) > 30
-        from wattkeel.meters import MeterBank
-
         bank = MeterBank(wanted, 0.008)
         bank.feed(power)
         metered = Metered(bank.samples, 0, json.loads(json.dumps(bank.close())))
         record = Unkept(power.size, 0.008, rated_power_w=rated_w, metered=metered)
-        from wattkeel.compliance.rules import RULES as JUDGES
-
         for profile in profiles:
             for row in profile.rows:
                 if row.block in JUDGES and profile.seen and row.seen:
@@ -178,3 +187,48 @@ def test_a_run_of_any_length_reads_as_its_record(size: int, settle_s: float) -> 
     found = evaluate(SimpleNamespace(**run, signals={}, metered=meter.close()))
     plain = evaluate(SimpleNamespace(**run, signals={"poi.power_w": power}, metered=None))
     assert told(found) == told(plain)
+
+
+def test_a_long_record_says_that_it_was_cut_into_segments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(content, "KEPT", 8192)
+    monkeypatch.setattr(content, "SEGMENT", 4096)
+    monkeypatch.setattr("wattkeel.meters.KEPT", 8192)
+    time_s = np.arange(20_000) * 0.008
+    power = 1e8 + 2e6 * np.sin(2.0 * np.pi * 1.3 * time_s) + 5e4 * time_s
+    scenario = fake_scenario(compliance={"profiles": PROFILES}, grid={"rated_power": "100 MW"})
+    meter = RunMeter(scenario.model, [load_profile(name) for name in PROFILES], power.size, 0.008, "native")
+    for part in np.array_split(power, 40):
+        meter.feed(part)
+    run: dict[str, Any] = {"scenario": scenario, "tick_s": 0.008, "complete": True, "events": []}
+    found = told(evaluate(SimpleNamespace(**run, signals={}, metered=meter.close())))
+    # rule after rule from the record, which only a whole one keeps between them
+    assert found == told(evaluate(SimpleNamespace(**run, signals={"poi.power_w": power}, metered=None)))
+    whole = [row for row in found if "s that overlap by half" in row["note"]]
+    assert all("segments of 32.768 s" in row["note"] for row in whole if "5-55 Hz" in row["rule"])
+    assert all("segments of 65.536 s" in row["note"] for row in whole if "0.1-5 Hz" in row["rule"])
+    assert {row["block"] for row in whole} == {"band_power", "oscillation"}
+    (percentile,) = (row for row in found if "percentile75" in row["rule"])
+    assert "ramps are sorted into classes" in percentile["note"]
+    assert len(percentile["readings"]) == 3
+    low, high, _ = (reading["value"] for reading in percentile["readings"])
+    assert low < high < low * 1.003
+
+
+def test_a_band_below_the_segments_is_not_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(content, "KEPT", 1024)
+    monkeypatch.setattr(content, "SEGMENT", 1024)
+    rule = {"kind": "band_power", "limit_fraction": 0.1, "band_low_hz": 0.01, "band_high_hz": 1.0}
+    (found,) = evaluate_series(np.arange(90_000.0) % 700, 0.01, [], rules=[rule])
+    assert found.verdict == "not_evaluated"
+    assert "which cannot show 0.01 Hz" in found.note
+
+
+def test_no_verdict_on_less_than_a_segment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(content, "KEPT", 4096)
+    monkeypatch.setattr(content, "SEGMENT", 4096)
+    record = Record(np.arange(6000.0) % 700, 0.1)
+    with pytest.raises(CannotJudgeError, match=r"less than one is left behind the 300 s"):
+        readings.content(record, (1.0, 4.0), 300.0, ("rms",))
+    found, remarks = readings.content(record, (1.0, 4.0), 100.0, ("rms",))
+    assert found["segments"] == 2
+    assert "spectra of 2 segments of 409.6 s" in remarks[0]

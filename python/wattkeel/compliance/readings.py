@@ -136,17 +136,22 @@ def content(
     Raises
     ------
     CannotJudgeError
-        If a period of the lower edge is longer than a segment.
+        If a period of the lower edge is longer than a segment, or no segment is judged.
     """
     record.need_some(settle_s)
     (found,) = record.read(meters.WantedContent(*band_hz, skipped(record, settle_s), readings))
-    if not found["segments"]:
+    if not found["segment"]:
         return found, []
     segment_s = found["segment"] * record.tick_s
     if band_hz[0] > 0.0 and segment_s * band_hz[0] < 1.0:
         raise CannotJudgeError(
             f"a record of more than {meters.KEPT} samples is read in segments of {segment_s:.6g} s, "
             f"which cannot show {band_hz[0]:g} Hz"
+        )
+    if not found["segments"]:
+        raise CannotJudgeError(
+            f"a record of more than {meters.KEPT} samples is read in segments of {segment_s:.6g} s; less than "
+            f"one is left behind the {record.settle_s + settle_s:.6g} s that are not judged"
         )
     remark = (
         f"a record of more than {meters.KEPT} samples: spectra of {found['segments']} segments of "
