@@ -19,7 +19,7 @@ from wattkeel.loading import is_bypassed
 from wattkeel.plant import SCRATCH_MEMBERS, STATE_MEMBERS, Plant, build_chunk, build_plant
 from wattkeel.record import envelope_periods_tick, expand
 from wattkeel.scenario import expect_scenario
-from wattkeel.signals import distribution_order, site_signals
+from wattkeel.signals import distribution_order, judged_signals, site_signals
 from wattkeel.stage_inputs import expect_snapshot, known_engine, of_type, whole
 from wattkeel.supply_lowering import event_records
 
@@ -140,7 +140,7 @@ class Engine:
         signals = site_signals(model)
         self.signal_names = [signal.name for signal in signals]
         self.signal_units = {signal.name: signal.unit for signal in signals}
-        patterns = [*model.record.full_rate, *model.record.event_signals]
+        patterns = [*model.record.full_rate, *model.record.event_signals, *judged_signals(model)]
         self.full_rate_names = expand(patterns, self.signal_names)
         lanes = sum(rack.count for rack in model.rack.values())
         self.chunk_ticks = int(max(16, min(CHUNK_TICKS, LANE_TICKS_PER_CHUNK // lanes)))

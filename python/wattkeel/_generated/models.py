@@ -4655,7 +4655,7 @@ class QualifyTelemetry(Parameters):
     hold_s: Finite = Field(
         default=10.0,
         ge=1.0,
-        le=3600.0,
+        le=600.0,
         description="Time for which each power is held; the first fifth is not judged.",
         json_schema_extra={"unit": "s"},
     )
@@ -4792,7 +4792,7 @@ class QualifyIsland(Parameters):
         json_schema_extra={"unit": "pu", "type": "floats"},
     )
     hold_s: Finite = Field(
-        default=10.0, ge=1.0, le=3600.0, description="Length of each step.", json_schema_extra={"unit": "s"}
+        default=10.0, ge=1.0, le=600.0, description="Length of each step.", json_schema_extra={"unit": "s"}
     )
     power_factor: Finite = Field(
         default=0.9,
@@ -4876,21 +4876,21 @@ class QualifyBuffering(Parameters):
     settle_s: Finite = Field(
         default=20.0,
         ge=0.0,
-        le=86400.0,
+        le=3600.0,
         description="Time from the start that is not judged: averages fill, targets settle.",
         json_schema_extra={"unit": "s"},
     )
     duration_s: Finite = Field(
         default=40.0,
         ge=2.0,
-        le=86400.0,
+        le=3600.0,
         description="Length of the judged wave.",
         json_schema_extra={"unit": "s"},
     )
     ring_s: Finite = Field(
         default=10.0,
         ge=4.0,
-        le=3600.0,
+        le=600.0,
         description="Length of the held load, behind the control's averaging time.",
         json_schema_extra={"unit": "s"},
     )
@@ -4968,7 +4968,7 @@ class QualifyDispatch(Parameters):
     hold_s: Finite = Field(
         default=300.0,
         ge=10.0,
-        le=86400.0,
+        le=7200.0,
         description="Length of each dispatch; the fast one is held for a fifth of it, at least 10 s.",
         json_schema_extra={"unit": "s"},
     )
@@ -5006,7 +5006,7 @@ class QualifyPoint(Parameters):
         ge=0.0, le=2.0, description="Voltage at the terminals.", json_schema_extra={"unit": "pu"}
     )
     duration_s: Finite = Field(
-        gt=0.0, le=3600.0, description="How long it lasts.", json_schema_extra={"unit": "s"}
+        gt=0.0, le=600.0, description="How long it lasts.", json_schema_extra={"unit": "s"}
     )
 
 
@@ -5239,12 +5239,12 @@ class QualifyBlackStart(Parameters):
     hold_s: Finite = Field(
         default=60.0,
         ge=1.0,
-        le=86400.0,
+        le=3600.0,
         description="Time for which the last step is held.",
         json_schema_extra={"unit": "s"},
     )
     interval_s: Finite = Field(
-        default=10.0, ge=0.5, le=3600.0, description="Time before each step.", json_schema_extra={"unit": "s"}
+        default=10.0, ge=0.5, le=600.0, description="Time before each step.", json_schema_extra={"unit": "s"}
     )
     soc: Annotated[Finite, AtLeast(0.001)] = Field(
         default=0.0,

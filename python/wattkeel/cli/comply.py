@@ -164,28 +164,6 @@ def act(arguments: argparse.Namespace) -> int:
     return int(falls_short(judged.verdict, judged.findings, arguments.fail_on))
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """A record in the form in which runs give their signals, for the page; power only where there is any."""
-
-    tick_s: float
-    ticks: int
-    signals: dict[str, Any]
-    envelopes: tuple[Any, ...] = ()
-    windows: tuple[Any, ...] = ()
-
-    @classmethod
-    def of(cls, record: MeasuredRecord) -> _Seen:
-        """Signals of a record."""
-        signals = {
-            "poi.power_w": record.power_w if record.has_power else None,
-            "poi.voltage_pu": record.voltage_pu,
-            "poi.frequency_hz": record.frequency_hz,
-        }
-        held = {name: values for name, values in signals.items() if values is not None}
-        return cls(record.tick_s, record.samples, held)
-
-
 # ---------------------------------------------------------------------------------------------- input
 
 
@@ -394,19 +372,18 @@ def _out_dir(text: str | None) -> Path | None:
 
 
 def _write(judged: _Judged, folder: Path) -> Path | None:
-    """Write the findings, and the page where the report has one; return its path."""
-    from wattkeel import report
+    """Write the findings and the page; return its path."""
     from wattkeel.jsonio import write_json
+    from wattkeel.report import compliance_page
     from wattkeel.rundir import FINDINGS
 
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / FINDINGS, judged.findings)
-    page: Any = getattr(report, "compliance_page", None)
-    if page is None:
+    source = judged.record if judged.result is None else judged.result
+    if source is None:
         return None
-    seen: Any = judged.result if judged.record is None else _Seen.of(judged.record)
-    page(seen, judged.findings, folder / PAGE, title=judged.source, notes=judged.notes)
-    return folder / PAGE
+    title = f"Compliance of {judged.source}"
+    return compliance_page(source, judged.findings, folder / PAGE, title=title, notes=judged.notes)
 
 
 def _as_dict(judged: _Judged, page: Path | None) -> dict[str, Any]:

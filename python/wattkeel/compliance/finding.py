@@ -57,7 +57,7 @@ class Finding:
     readings : list of dict
         Every reading of the rule: label, value (in `unit`), verdict, time_s; limit where it has its own.
     details : dict
-        What a drawing needs beyond value and limit: ``band_hz``, ``curve``, ...
+        What a drawing needs beyond value and limit: ``row`` (keys of the rule), ``band_hz``, ``curve``, ...
     remedy : str
         What would mend a failed rule, where that has been worked out.
     """

@@ -29,6 +29,8 @@ MEAN_S = 0.1
 """Means that a meter of ten readings a second gives."""
 PERCENTILE = 99.0
 LEAST_TAIL_S = 1.0
+HELD = "qualify_mean_load"
+"""Name of the load that takes over at the end of the wave."""
 
 
 def buffering_test(context: Context) -> TestOutcome:
@@ -96,8 +98,8 @@ def _scenario(context: Context, bench: Bench, wave_s: float) -> Any:
     if held_w > 0.0:
         held = loads([Segment(wave_s, math.inf, held_w)])
         for section, tables in held.items():
-            more.setdefault(section, {})["held"] = next(iter(tables.values()))
-        more["rack"]["held"] |= {"gpu": "held", "workload": "held"}
+            more.setdefault(section, {})[HELD] = next(iter(tables.values()))
+        more["rack"][HELD] |= {"gpu": HELD, "workload": HELD}
     return bench.site(more)
 
 

@@ -170,15 +170,19 @@ def island_test(context: Context) -> TestOutcome:
     bench = Bench(subject, "Test 2: islanded regulation", end_s, record=_signals(context))
     log = run(bench.scenario(_stairs(steps), grid=grid), before=dark, progress=context.progress)
     criteria = context.criteria(2)
-    _judge_start(criteria, context, log, settings.energise_limit_s, "qualify.island.energise_limit")
-    limits = (settings.frequency_limit_hz, settings.voltage_limit_pu)
-    _judge_deviations(criteria, log, "island", limits, (first_s, end_s), counts=True)
+    took_s = _judge_start(criteria, context, log, settings.energise_limit_s, "qualify.island.energise_limit")
+    if math.isfinite(took_s):
+        limits = (settings.frequency_limit_hz, settings.voltage_limit_pu)
+        _judge_deviations(criteria, log, "island", limits, (first_s, end_s), counts=True)
+        _judge_settling(criteria, context, log, settings, [at for at, _ in steps])
+    else:
+        for item in ("frequency_deviation", "voltage_deviation", "settling_time"):
+            criteria.open(item, f"{item.replace('_', ' ')} after a step", "the bus stays dark", counts=True)
     criteria.open(
         "thd",
         "total harmonic distortion of the voltage",
         "the limit was not seen, and an RMS engine has no harmonics: measure it on the system itself",
     )
-    _judge_settling(criteria, context, log, settings, [at for at, _ in steps])
     _judge_served(criteria, log, first_s, end_s)
     notes = [
         "screening: a positive-sequence RMS model has no inrush, harmonics or converter dynamics",
@@ -241,7 +245,7 @@ def _judge_served(criteria: Criteria, log: Log, start_s: float, stop_s: float) -
     )
     lost = log.part("poi.unserved_power_w", start_s, stop_s)
     total = float(asked.sum())
-    share = float((asked - lost).sum()) / total if total > 0.0 else math.nan
+    share = max(0.0, float((asked - lost).sum()) / total) if total > 0.0 else math.nan
     short = np.flatnonzero(lost > 1e-6 * np.abs(asked))
     criteria.judge(
         "served",
