@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MEMORY_GROWTH_MIB = 16.0  # what an allocator may do; the records of ten times the length are far more
+BANK = "meter/four rule books, without spectra/native"
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ TARGETS = (
     Target(
         "ageing: 20 years of days, with feedback", "ageing/20 years, with feedback/native", 100.0, False, "ms"
     ),
+    Target("meters: bank of ERCOT, IESO, CAISO, LIPA without spectra", BANK, 500.0, False, "ns"),
+    Target("meters: scipy does one filtered range, times the meter", "meter/scipy over meter/ratio", 1.0),
     Target("ten times the length: growth of peak memory", "memory/growth", MEMORY_GROWTH_MIB, False, "MiB"),
 )
 
@@ -162,6 +165,11 @@ def ageing_lines(measures: dict[str, Any]) -> list[str]:
     return _figures("Ageing", "ageing/", measures)
 
 
+def meter_lines(measures: dict[str, Any]) -> list[str]:
+    """Table of the streaming meters."""
+    return _figures("Meters", "meter/", measures)
+
+
 def flicker_lines(measures: dict[str, Any]) -> list[str]:
     """Table of the flickermeter."""
     return _figures("Flickermeter", "flicker/", measures)
@@ -248,6 +256,7 @@ def lines(report: dict[str, Any]) -> list[str]:
         ageing_lines,
         grid_lines,
         flicker_lines,
+        meter_lines,
         engine_lines,
         prototype_lines,
         other_lines,

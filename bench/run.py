@@ -20,6 +20,7 @@ import flicker  # noqa: E402
 import grid  # noqa: E402
 import kernels  # noqa: E402
 import memory  # noqa: E402
+import meters  # noqa: E402
 import peers  # noqa: E402
 import prototype  # noqa: E402
 import report  # noqa: E402
@@ -30,6 +31,7 @@ MODULES = {
     "batteries": batteries,
     "ageing": ageing,
     "flicker": flicker,
+    "meters": meters,
     "grid": grid,
     "engine": engine,
     "prototype": prototype,

@@ -28,9 +28,11 @@ ROOMS = {
     "resonance",
     "sizing",
 }
+# Studies run scenarios again and again and judge them: they stand above simulation and know any room. Nothing
+# but the command line knows them, so that a run never depends on a study of runs; nor does one know another.
+STUDIES = {"interconnection", "qualify"}
 # Modules that compose rooms for the user, or write down what the rooms found.
-# qualify is one: it runs bench scenarios, judges them in the form of compliance, and writes the evidence.
-COMPOSERS = {"__init__", "cli", "qualify", "result", "rundir", "simulation"}
+COMPOSERS = {"__init__", "cli", "result", "rundir", "simulation"}
 
 # Never loaded by a run without the extra that names them.
 OPTIONAL = {
@@ -127,7 +129,7 @@ def test_functions_are_short():
 def test_rooms_do_not_know_one_another(room: str):
     folder, single = PACKAGE / room, PACKAGE / f"{room}.py"
     files = sources(f"python/wattkeel/{room}", ".py") if folder.is_dir() else [single]
-    others = ROOMS - {room}
+    others = (ROOMS | STUDIES) - {room}
     sideways = {
         f"{short(path)} imports {module}"
         for path in files
@@ -142,10 +144,20 @@ def test_core_does_not_know_the_rooms():
     upward = set()
     for path in sources("python/wattkeel", ".py"):
         home = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-        if home in ROOMS | COMPOSERS:
+        if home in ROOMS | STUDIES | COMPOSERS:
             continue
-        upward |= {f"{short(path)} imports {m}" for m in imported(path) if room_of(m) in ROOMS}
+        upward |= {f"{short(path)} imports {m}" for m in imported(path) if room_of(m) in ROOMS | STUDIES}
     assert upward == set()
+
+
+def test_only_the_command_line_knows_the_studies():
+    known = set()
+    for path in sources("python/wattkeel", ".py"):
+        home = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        others = STUDIES - {home}
+        if home != "cli":
+            known |= {f"{short(path)} imports {m}" for m in imported(path) if room_of(m) in others}
+    assert known == set()
 
 
 def loaded_after(code: str) -> set[str]:

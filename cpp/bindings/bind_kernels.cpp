@@ -178,6 +178,16 @@ py::dict kernel_functions(const std::string& isa) {
     WATTKEEL_ADD(flicker_class);
     WATTKEEL_ADD(flicker_step);
     WATTKEEL_ADD(flicker_run);
+    WATTKEEL_ADD(filter_run);
+    WATTKEEL_ADD(range_run);
+    WATTKEEL_ADD(mean_run);
+    WATTKEEL_ADD(difference_run);
+    WATTKEEL_ADD(worst_run);
+    WATTKEEL_ADD(span_run);
+    WATTKEEL_ADD(tones_run);
+    WATTKEEL_ADD(ramp_class);
+    WATTKEEL_ADD(classes_run);
+    WATTKEEL_ADD(excursion_run);
 #undef WATTKEEL_ADD
     return functions;
 }

@@ -7,7 +7,7 @@ import hashlib
 import math
 import operator
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +19,12 @@ from wattkeel.loading import is_bypassed
 from wattkeel.plant import SCRATCH_MEMBERS, STATE_MEMBERS, Plant, build_chunk, build_plant
 from wattkeel.record import envelope_periods_tick, expand
 from wattkeel.scenario import expect_scenario
-from wattkeel.signals import distribution_order, site_signals
+from wattkeel.signals import distribution_order, judged_signals, site_signals
 from wattkeel.stage_inputs import expect_snapshot, known_engine, of_type, whole
+from wattkeel.supply_lowering import event_records
 
 if TYPE_CHECKING:
+    from wattkeel._generated.models import GridEvent
     from wattkeel.scenario import Scenario
 
 EVENTS_PER_CHUNK = 4096
@@ -138,7 +140,7 @@ class Engine:
         signals = site_signals(model)
         self.signal_names = [signal.name for signal in signals]
         self.signal_units = {signal.name: signal.unit for signal in signals}
-        patterns = [*model.record.full_rate, *model.record.event_signals]
+        patterns = [*model.record.full_rate, *model.record.event_signals, *judged_signals(model)]
         self.full_rate_names = expand(patterns, self.signal_names)
         lanes = sum(rack.count for rack in model.rack.values())
         self.chunk_ticks = int(max(16, min(CHUNK_TICKS, LANE_TICKS_PER_CHUNK // lanes)))
@@ -301,6 +303,31 @@ class Engine:
             known += [f"storage.{u}.{q}" for u in units for q in ("power_w", "reactive_power_var")]
             known += [f"distribution.{r}.reconnect" for r in rides]
             raise ScenarioError([Fault(name, value, "no such command", "one of: " + ", ".join(known))])
+
+    def replace_events(self, events: Sequence[GridEvent]) -> None:
+        """Put other events of the grid in the place of the scenario's, from the next tick on.
+
+        For studies that disturb one site in many ways: with `restore`, every test begins from the same state
+        without building the site anew. Events are no part of a snapshot.
+
+        Parameters
+        ----------
+        events
+            Rows of ``[[grid.event]]``, times counted from the start of the run; with their repetitions at
+            most as many as the scenario has.
+
+        Raises
+        ------
+        ValueError
+            There are more of them.
+        """
+        rows = event_records(events, self.tick_s)
+        room = len(self.plant.grid_event)
+        if len(rows) > room:
+            raise ValueError(f"{len(rows)} events; the scenario has room for {room}")
+        self.plant.grid_event[: len(rows)] = rows
+        self.plant.grid[0].events = len(rows)
+        self.plant.grid_state[0].next_change_tick = self.tick  # looks at the table again in the next tick
 
     def snapshot(self) -> Snapshot:
         """Copy of the whole state."""

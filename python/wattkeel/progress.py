@@ -35,10 +35,13 @@ class Progress:
     stream : TextIO or None
         Where to write; None means stderr. On a terminal a bar is redrawn; elsewhere a line comes at most
         every 10 s, and none at all for a run that is shorter.
+    unit : str
+        What is counted, where it is not time: then `tick_s` is 1.
     """
 
-    def __init__(self, tick_s: float, stream: TextIO | None = None) -> None:
+    def __init__(self, tick_s: float, stream: TextIO | None = None, *, unit: str = "") -> None:
         self._tick_s = tick_s
+        self._unit = unit
         self._stream = sys.stderr if stream is None else stream
         self._terminal = is_terminal(self._stream)
         self._every_s = _BAR_EVERY_S if self._terminal else _LINE_EVERY_S
@@ -64,6 +67,8 @@ class Progress:
 
     def _text(self, tick: int, ticks: int, wall_s: float) -> str:
         share = tick / ticks if ticks else 1.0
+        if self._unit:
+            return f"{share:4.0%}  {tick} of about {ticks} {self._unit}"
         speed = tick * self._tick_s / wall_s if wall_s > 0.0 else 0.0
         left_s = wall_s * (1.0 - share) / share if share > 0.0 else float("inf")
         left = f", {_time_text(left_s)} left" if left_s < float("inf") else ""

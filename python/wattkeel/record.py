@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from wattkeel.events import BEGIN, EventLog
 from wattkeel.ledger import places_of
+from wattkeel.meters import CHUNK, Range, Span
 
 if TYPE_CHECKING:
     from wattkeel.engine import Chunk, Engine
@@ -28,6 +29,15 @@ Floats = NDArray[np.float64]
 
 ENVELOPE_POINTS = 6000
 """Most points of the finest envelope that is chosen when the scenario names none."""
+
+RANGE_WINDOW_S = 5.0
+"""Window of the largest swing: about the longest period of a training iteration."""
+
+SWINGS = ("poi.power_w", "site.load_power_w")
+"""Signals of which swings are told."""
+
+FREQUENCY = "poi.frequency_hz"
+"""Signal of which the moments of nadir and peak are told."""
 
 FULL_RATE = "full_rate"
 WINDOWS = "windows"
@@ -391,9 +401,21 @@ class Recorder:
         Where the series go.
     jobs : sequence of str
         Names of the jobs, in the core's order.
+    settle_s : float
+        Time from the start that swings leave out, s.
+    engine : {"native", "numba"}
+        Which kernels meter the full-rate signals; both give the same bits.
     """
 
-    def __init__(self, plan: RecordPlan, store: Store, jobs: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        plan: RecordPlan,
+        store: Store,
+        jobs: Sequence[str] = (),
+        *,
+        settle_s: float = 0.0,
+        engine: str = "native",
+    ) -> None:
         self.plan = plan
         self.store = store
         self.log = EventLog(plan.tick_s, {**plan.places(), "workload": list(jobs)})
@@ -412,6 +434,12 @@ class Recorder:
         units = [f"storage.{place}.power_w" for place in plan.places()["storage"]]
         self._turned = {name: _Sum() for name in units}
         self._chunk_column = columns
+        skip = round(settle_s / plan.tick_s)
+        window = max(1, round(RANGE_WINDOW_S / plan.tick_s))
+        self._swings = {
+            name: Range(window, "both", skip, math.inf, engine) for name in SWINGS if name in plan.full_rate
+        }
+        self._frequency = Span(0, engine) if FREQUENCY in plan.full_rate else None
 
     def take(self, chunk: Chunk) -> None:
         """Record one chunk; nothing of it is kept by reference."""
@@ -419,6 +447,7 @@ class Recorder:
         self.ticks = max(self.ticks, first_tick + len(full))
         if len(full) and len(self._full_columns):
             self.store.append(FULL_RATE, full[:, self._full_columns])
+        self._meter(full)
         self._take_events(chunk, first_tick, full)
         if len(chunk.envelope):
             self._take_envelope(int(chunk.first_bucket), chunk.envelope)
@@ -433,6 +462,16 @@ class Recorder:
             rest = coarser.rest()
             if len(rest):
                 self.store.append(self.plan.envelope_name(period), rest)
+
+    def _meter(self, full: Floats) -> None:
+        """Meter swings and extremes of what is kept at every tick, so that no one has to read it again."""
+        meters: list[tuple[str, Range | Span]] = list(self._swings.items())
+        if self._frequency is not None:
+            meters.append((FREQUENCY, self._frequency))
+        for name, meter in meters:
+            column = full[:, self._chunk_column[name]]
+            for first in range(0, len(column), CHUNK):
+                meter.feed(np.ascontiguousarray(column[first : first + CHUNK]))
 
     def _take_events(self, chunk: Chunk, first_tick: int, full: Floats) -> None:
         self.log.take(chunk.events, chunk.events_lost)
@@ -477,6 +516,16 @@ class Recorder:
             return {}
         pairs = zip(self.minimum.tolist(), self.maximum.tolist(), strict=True)
         return dict(zip(self.plan.signal_names, pairs, strict=True))
+
+    def swings(self) -> dict[str, float]:
+        """Return the largest max - min within `RANGE_WINDOW_S`, of each of `SWINGS` kept at full rate."""
+        found = {name: meter.result() for name, meter in self._swings.items()}
+        return {name: float(result["value"]) for name, result in found.items() if result["samples"]}
+
+    def nadir_ticks(self) -> tuple[int, int] | None:
+        """Return the ticks at which the frequency is first lowest and highest; None if it was not kept."""
+        found = self._frequency.result() if self._frequency is not None else {"samples": 0}
+        return (found["low_at"], found["high_at"]) if found["samples"] else None
 
     def turned_j(self) -> dict[str, float]:
         """Return the energy that went through each storage unit, both ways, at its bus [J].

@@ -17,7 +17,7 @@ from wattkeel.jsonio import number, read_json
 from wattkeel.ledger import Ledger
 
 if TYPE_CHECKING:
-    from wattkeel.compliance import Finding
+    from wattkeel.compliance import Finding, Metered
     from wattkeel.scenario import Scenario
 
 Floats = NDArray[np.float64]
@@ -212,6 +212,8 @@ class Result:
         Files that the run directory lacks: not recorded where the run was cut, lost where it was complete.
         The ledger is then `Ledger.not_recorded`, and summary, events or findings are empty without that
         meaning anything.
+    metered : Metered or None
+        What meters of the scenario's rules found while it ran.
     """
 
     def __init__(
@@ -230,6 +232,7 @@ class Result:
         manifest: dict[str, Any],
         directory: Path | None,
         missing: Sequence[str] = (),
+        metered: Metered | None = None,
     ) -> None:
         self._scenario = scenario
         self.tick_s = tick_s
@@ -244,6 +247,7 @@ class Result:
         self.manifest = manifest
         self.directory = directory
         self.missing = tuple(missing)
+        self.metered = metered
 
     @property
     def scenario(self) -> Scenario:
@@ -448,7 +452,14 @@ def _read_values(directory: Path) -> dict[str, Any]:
         "ledger": Ledger.not_recorded() if ledger is None else Ledger.from_dict(ledger),
         "summary": {key: number(value) for key, value in read_json(directory / rundir.SUMMARY, {}).items()},
         "findings": [_finding(row) for row in read_json(directory / rundir.FINDINGS, [])],
+        "metered": _metered(read_json(directory / rundir.METERS)),
     }
+
+
+def _metered(row: Mapping[str, Any] | None) -> Any:
+    from wattkeel.compliance import Metered
+
+    return None if row is None else Metered(**row)
 
 
 def _finding(row: Mapping[str, Any]) -> Any:

@@ -37,13 +37,14 @@ EVENTS = "events.json"
 EVENTS_LOG = "events.jsonl"
 LEDGER = "ledger.json"
 FINDINGS = "findings.json"
+METERS = "meters.json"
 REPORT = "report.html"
 SERIES = "series"
 INDEX = "index.json"
 LOCK = ".lock"
 
 VALUES = (SCENARIO, SUMMARY, EVENTS, LEDGER, FINDINGS)
-"""Files of a finished run beside its manifest and its series."""
+"""Files of a finished run beside its manifest and its series; where rules are judged, `METERS` joins them."""
 
 _HEADER_BYTE = 256
 _MAGIC = b"\x93NUMPY\x01\x00"
@@ -257,7 +258,7 @@ class RunWriter:
 
     def _remove_older(self) -> None:
         """Remove the files of an older run; the new manifest is down, so it stays a run directory."""
-        for name in (*VALUES, EVENTS_LOG, REPORT):
+        for name in (*VALUES, METERS, EVENTS_LOG, REPORT):
             (self.path / name).unlink(missing_ok=True)
         for file in (self.path / SERIES).glob("*.npy"):
             file.unlink()

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from wattkeel._generated.models import ScenarioModel
 
+#: What rules of power are metered on.
+POWER = "poi.power_w"
+
 # (name, unit, meaning). Powers are means over the tick. The order is that of prototype/layout.py.
 _SITE = (
     ("poi.power_w", "W", "Active power at the POI, import positive"),
@@ -107,6 +110,12 @@ def distribution_order(model: ScenarioModel) -> list[str]:
         return depth[name]
 
     return sorted(model.distribution, key=lambda name: -depth_of(name))
+
+
+def judged_signals(model: ScenarioModel) -> list[str]:
+    """Signals that must leave the engine at every tick for the rules that the scenario names."""
+    compliance = model.compliance
+    return [POWER] if compliance.profiles or compliance.rule else []
 
 
 def site_signals(model: ScenarioModel) -> list[Signal]:

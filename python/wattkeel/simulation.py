@@ -22,6 +22,7 @@ from wattkeel.ledger import OPEN_ABOVE, Ledger, build_ledger
 from wattkeel.progress import Progress
 from wattkeel.record import FULL_RATE, WINDOWS, RamStore, Recorder, RecordPlan, Store
 from wattkeel.result import Envelope, Result, SignalMap, cut_windows
+from wattkeel.signals import POWER
 from wattkeel.summary import measured_racks, summarise
 from wattkeel.trace_files import PLAYBACK
 
@@ -213,10 +214,10 @@ class _Run:
     """One run under way: engine, recorder, store and what is known of it."""
 
     def __init__(self, scenario: Scenario, engine: Engine, directory: Path | None) -> None:
-        from wattkeel.compliance import load_profiles
+        from wattkeel.compliance import RunMeter, load_profiles
 
         # A profile that cannot be read is told now, not after hours of stepping.
-        load_profiles(scenario.model.compliance.profiles, scenario.base_dir)
+        profiles = load_profiles(scenario.model.compliance.profiles, scenario.base_dir)
         self.scenario = scenario
         self.engine = engine
         self._start_s = time.monotonic()
@@ -227,11 +228,22 @@ class _Run:
         if directory is not None:
             self._writer = rundir.RunWriter(directory, self._plan, self._manifest, scenario.to_toml())
         self._store: Store = self._writer or RamStore(self._plan)
-        self.recorder = Recorder(self._plan, self._store, list(scenario.model.workload))
+        settle_s = float(scenario.model.compliance.settle_s)
+        self.recorder = Recorder(
+            self._plan, self._store, list(scenario.model.workload), settle_s=settle_s, engine=engine.engine
+        )
+        self._meter: RunMeter | None = None
+        if POWER in self._plan.chunk_names:
+            ahead = engine.ticks - engine.tick
+            meter = RunMeter(scenario.model, profiles, ahead, engine.tick_s, engine.engine)
+            self._meter = meter if meter.wanted else None
+            self._power_column = self._plan.chunk_names.index(POWER)
 
     def take(self, chunk: Chunk) -> None:
         """Record one chunk; its events are on disk at once."""
         self.recorder.take(chunk)
+        if self._meter is not None:
+            self._meter.feed(chunk.full[:, self._power_column])
         self.take_events()
 
     def take_events(self) -> None:
@@ -304,6 +316,7 @@ class _Run:
             findings=[],
             manifest=manifest,
             directory=None if self._writer is None else self._writer.path,
+            metered=None if self._meter is None else self._meter.close(),
         )
         self._write_recorded(result)
         # After what was recorded is safe.
@@ -323,6 +336,8 @@ class _Run:
         self._writer.write_windows(self.recorder.windows)
         self._writer.write_events(result.events)
         self._writer.write_values({rundir.LEDGER: result.ledger, rundir.SUMMARY: result.summary})
+        if result.metered is not None:
+            self._writer.write_values({rundir.METERS: result.metered})
         self._writer.write_manifest(result.manifest, complete=False)
 
     def _summary(self, signals: SignalMap | None = None, finest: Envelope | None = None) -> dict[str, float]:

@@ -208,10 +208,10 @@ def trace_reach(result: Any) -> Reach | None:
     Parameters
     ----------
     result : Result
-        The run: its manifest and its scenario.
+        The run: its manifest, where it has one, and its scenario.
     """
     refresh_s: dict[str, float] = {}
-    for row in result.manifest.get("inputs", ()):
+    for row in getattr(result, "manifest", {}).get("inputs", ()):
         if isinstance(row, Mapping) and "refresh_s" in row:
             refresh_s[str(row["place"])] = _refresh_s(row["sampling_s"], row["refresh_s"])
     for place, trace in getattr(result.scenario, "traces", {}).items():

@@ -9,23 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wattkeel.ledger import places_of
-from wattkeel.record import Floats, Recorder
+from wattkeel.record import FREQUENCY, RANGE_WINDOW_S, SWINGS, Floats, Recorder
 from wattkeel.units import format_quantity
 
 if TYPE_CHECKING:
     from wattkeel.result import Envelope, SignalMap
-
-RANGE_WINDOW_S = 5.0
-"""Window of the largest swing: about the longest period of a training iteration."""
 
 COLLAPSE = "voltage_collapse"
 """Kind of the events in which the load has no voltage solution."""
 
 BLACKOUT = "blackout"
 """Kind of the events in which the site bus is dark."""
-
-# Values looked at in one go by the ranges.
-_BLOCK_VALUES = 1 << 20
 
 _EXTREMES = (
     ("poi_power", "w", "poi.power_w"),
@@ -54,7 +48,7 @@ _ENERGIES = (
     ("curtailed_energy_j", "poi.curtailed_power_w"),
     ("storage_shortfall_energy_j", "storage.*.shortfall_power_w"),
 )
-_RANGES = (("poi_range_5s_w", "poi.power_w"), ("load_range_5s_w", "site.load_power_w"))
+_RANGES = dict(zip(SWINGS, ("poi_range_5s_w", "load_range_5s_w"), strict=True))
 
 
 def summarise(
@@ -105,8 +99,8 @@ def summarise(
     if figures.get("nose_loading_max_pu", 0.0) > 0.0:
         figures["collapse_margin_pu"] = 1.0 / figures["nose_loading_max_pu"] - 1.0
     if signals is not None and finest is not None:
-        figures.update(_nadir(signals, finest, recorder.plan.tick_s))
-        figures.update(_ranges(signals, finest, recorder.plan.tick_s, settled_s(model, duration_s)))
+        figures.update(_nadir(recorder, finest))
+        figures.update(_ranges(recorder, signals, finest, settled_s(model, duration_s)))
     for name, pattern in _ENERGIES:
         places = [place for place in places_of(pattern, meters) if name != _GPU or place not in measured]
         if places:
@@ -226,29 +220,28 @@ def settled_s(model: Any, duration_s: float) -> float:
     return settle_s if settle_s < duration_s else 0.0
 
 
-def _nadir(signals: SignalMap, finest: Envelope, tick_s: float) -> dict[str, float]:
+def _nadir(recorder: Recorder, finest: Envelope) -> dict[str, float]:
     """Return the times at which the frequency is first at its lowest and at its highest."""
-    name = "poi.frequency_hz"
-    if name in signals:
-        low, high, period_s = signals[name], signals[name], tick_s
-    elif name in finest.names:
-        _, low, _, high = finest.of(name)
-        period_s = finest.period_s
-    else:
-        return {}
-    if not len(low):
+    ticks, period_s = recorder.nadir_ticks(), recorder.plan.tick_s
+    if ticks is None and FREQUENCY in finest.names and len(finest.time_s):
+        _, low, _, high = finest.of(FREQUENCY)
+        ticks, period_s = (int(np.argmin(low)), int(np.argmax(high))), finest.period_s
+    if ticks is None:
         return {}
     # A frequency is that at the end of its tick.
-    ends = {"frequency_nadir_s": int(np.argmin(low)) + 1, "frequency_peak_s": int(np.argmax(high)) + 1}
-    return {key: count * period_s for key, count in ends.items()}
+    keys = ("frequency_nadir_s", "frequency_peak_s")
+    return {key: (tick + 1) * period_s for key, tick in zip(keys, ticks, strict=True)}
 
 
-def _ranges(signals: SignalMap, finest: Envelope, tick_s: float, start_s: float) -> dict[str, float]:
+def _ranges(recorder: Recorder, signals: SignalMap, finest: Envelope, start_s: float) -> dict[str, float]:
     """Return the largest swing of import and load within `RANGE_WINDOW_S`, from `start_s` on."""
-    ranges = {}
-    for key, name in _RANGES:
-        if name in signals:
-            ranges[key] = _range(signals[name][round(start_s / tick_s) :], round(RANGE_WINDOW_S / tick_s))
+    ranges, swings = {}, recorder.swings()
+    for name, key in _RANGES.items():
+        if name in swings:
+            ranges[key] = swings[name]
+        elif name in signals:  # shorter than its settling: all of it counts
+            window = round(RANGE_WINDOW_S / recorder.plan.tick_s)
+            ranges[key] = _range(signals[name][round(start_s / recorder.plan.tick_s) :], window)
         elif name in finest.names and finest.period_s <= RANGE_WINDOW_S / 4.0:
             _, low, _, high = finest.of(name)
             # Low and high of each bucket, one after the other. The span below holds one value less than the
@@ -261,14 +254,9 @@ def _ranges(signals: SignalMap, finest: Envelope, tick_s: float, start_s: float)
 
 
 def _range(values: Floats, span: int) -> float:
-    """Return the largest max - min within any `span` + 1 values, in blocks, so that memory stays bounded."""
+    """Return the largest max - min within any `span` + 1 values."""
     from wattkeel.measures import rolling_change
 
     if len(values) <= max(span, 1):
         return float(np.ptp(values)) if len(values) else 0.0
-    block = max(_BLOCK_VALUES, span)
-    firsts = range(0, len(values) - span, block)
-    return max(
-        float(rolling_change(values[first : first + block + span], 1.0, max(span, 1)).max())
-        for first in firsts
-    )
+    return float(rolling_change(values, 1.0, max(span, 1)).max())

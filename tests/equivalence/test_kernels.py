@@ -11,6 +11,7 @@ import conversion_inputs  # noqa: F401 registers its builders
 import distribution_inputs  # noqa: F401 registers its builders
 import flicker_inputs  # noqa: F401 registers its builders
 import grid_inputs  # noqa: F401 registers its builders
+import meter_inputs  # noqa: F401 registers its builders
 import numpy as np
 import pytest
 from kernel_inputs import BUILDERS

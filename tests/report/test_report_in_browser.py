@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 import report_fixture as runs
 
-from wattkeel.report import write_report
+from wattkeel.compliance import evaluate_series
+from wattkeel.compliance.record import Record
+from wattkeel.report import compliance_page, write_report
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="needs Chromium: apt-get install chromium")
@@ -74,3 +76,39 @@ def test_page_prints(pages, tmp_path):
     sizes = re.findall(rb"/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]", paper)
     assert sizes
     assert {(round(float(w)), round(float(h))) for w, h in sizes} <= {(595, 842), (594, 841), (596, 842)}
+
+
+def test_page_of_a_measured_record_shows_its_drawings(tmp_path):
+    power_w = runs.campus(60.0, 1e-3)["poi.power_w"]
+    findings = evaluate_series(power_w, 1e-3, ["ercot_power_variation_2026", "ieso_trlcl_v3", "lipa_pseg"])
+    target = compliance_page(Record(power_w, 1e-3), findings, tmp_path / "record.html", title="Feeder 7")
+    dom = browse(tmp_path, target.as_uri(), "--dump-dom")
+    judged = [finding for finding in findings if finding.verdict in ("fail", "marginal", "pass")]
+    assert dom.count('<figure class="moment') == len(judged) > 3
+    assert "Not evaluated: whether these are met is not known" in dom
+    paper = tmp_path / "record.pdf"
+    browse(tmp_path, target.as_uri(), f"--print-to-pdf={paper}", "--no-pdf-header-footer")
+    assert paper.read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_form_of_a_drawing_has_a_colour(tmp_path, scheme):
+    """The style sheet knows each class that drawings use: nothing falls back to black on black."""
+    page = (tmp_path / "colours.html").resolve()
+    result = runs.minute()
+    rules = ["ercot_power_variation_2026", "ieso_trlcl_v3"]
+    findings = evaluate_series(result.signals["poi.power_w"], 1e-3, rules)
+    write_report(runs.minute(findings=findings), page)
+    assert page.read_text(encoding="utf-8").count('class="limit"') > 3
+    probe = (
+        "<script>addEventListener('load',()=>{const bad=[];for(const e of document.querySelectorAll("
+        "'svg.rule .limit,svg.rule .l0,svg.rule .arrow')){const s=getComputedStyle(e);"
+        "if(s.stroke==='none')bad.push(e.className.baseVal)}for(const e of document.querySelectorAll("
+        "'svg.rule .allowed,svg.rule .zone')){const s=getComputedStyle(e);"
+        "if(s.fill==='none'||s.fill==='rgb(0, 0, 0)')bad.push(e.className.baseVal)}"
+        "document.documentElement.dataset.bad=bad.join(' ')+'!';})</script>"
+    )
+    page.write_text(page.read_text(encoding="utf-8").replace("</body>", probe + "</body>"), encoding="utf-8")
+    dark = ("--blink-settings=preferredColorScheme=0",) if scheme == "dark" else ()
+    dom = browse(tmp_path, page.as_uri(), *dark, "--dump-dom")
+    assert 'data-bad="!"' in root_of(dom)

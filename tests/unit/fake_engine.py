@@ -12,6 +12,7 @@ import numpy as np
 
 from wattkeel.record import envelope_periods_tick, expand
 from wattkeel.scenario import Scenario
+from wattkeel.signals import judged_signals
 
 EVENT = np.dtype(
     [("tick", "i8"), ("kind", "i8"), ("place", "i8"), ("phase", "i8"), ("value", "f8"), ("limit", "f8")]
@@ -69,6 +70,7 @@ class FakeEngine:
     """Square wave of known integrals; `events` are (tick, kind, place, phase[, value, limit])."""
 
     chunk_ticks = 700
+    engine = "native"
 
     def __init__(self, scenario: Any, events: tuple[Any, ...] = (), **options: Any) -> None:
         simulation, record = scenario.model.simulation, scenario.model.record
@@ -77,7 +79,8 @@ class FakeEngine:
         self.tick = 0
         self.signal_names = list(UNITS)
         self.signal_units = dict(UNITS)
-        self.full_rate_names = expand([*record.full_rate, *record.event_signals], self.signal_names)
+        patterns = [*record.full_rate, *record.event_signals, *judged_signals(scenario.model)]
+        self.full_rate_names = expand(patterns, self.signal_names)
         self.envelope_tick = envelope_periods_tick(record.envelope_s, self.tick_s, self.ticks)[0]
         self.options = options
         self._events = [(*event, 0.0, 0.0)[:6] for event in events]

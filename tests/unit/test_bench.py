@@ -85,3 +85,15 @@ def test_targets_name_measures_that_there_are(bench: Any) -> None:
     asked = {target.key for target in report.TARGETS if target.key.startswith("battery/")}
     assert asked
     assert asked <= rows
+
+
+def test_every_meter(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    meters = bench("meters")
+    monkeypatch.setattr(meters, "SAMPLES", 110_000)
+    monkeypatch.setattr(meters, "round_robin", lambda calls, budget_s: dict.fromkeys([*calls, "spin"], 1.0))
+    found = meters.measure([], quick=True)
+    assert len(found.checks) == 2
+    assert "meter/four rule books, without spectra/native" in found.measures
+    monkeypatch.setattr(meters, "CLOSE", -1.0)  # an answer that is not the plain one is told
+    with pytest.raises(bench("timing").WrongAnswer):
+        meters.measure([], quick=True)

@@ -423,7 +423,9 @@ def run(signals: dict[str, np.ndarray], complete: bool = True, **changes: Any) -
     grid = SimpleNamespace(rated_power_w=100e6, nominal_frequency_hz=60.0)
     model = SimpleNamespace(compliance=SimpleNamespace(**settings), grid=grid)
     scenario = SimpleNamespace(model=model, base_dir=Path())
-    return SimpleNamespace(scenario=scenario, tick_s=0.01, complete=complete, signals=signals, events=[])
+    return SimpleNamespace(
+        scenario=scenario, tick_s=0.01, complete=complete, signals=signals, events=[], metered=None
+    )
 
 
 class TestRun:

@@ -51,6 +51,10 @@ class TestBands:
         voltage = stretches((1.0, 2.0), (0.3, 0.1), (1.0, 12.9))
         record = run(voltage, event("load_transferred", 2.05), frequency=np.full(15_000, 60.0))
         assert one(record, ERCOT, WHOLE).verdict == "pass"
+        # half a second after the sag is still its doing, two seconds are not
+        for at_s, verdict in ((2.6, "pass"), (4.1, "fail")):
+            record = run(voltage, event("load_transferred", at_s), frequency=np.full(15_000, 60.0))
+            assert one(record, ERCOT, WHOLE).verdict == verdict
 
     def test_edges_that_were_not_seen_are_open(self) -> None:
         found = one(
@@ -261,6 +265,9 @@ class TestSagCounting:
         found = one(measured(power, voltage), ERCOT, "sag counting")
         assert found.verdict == "marginal"
         assert "a counter of sags would do so" in found.note
+        deeper = voltage.copy()
+        deeper[30_120:30_180] = 0.25  # worse than those that it rode through: no counter
+        assert one(measured(power, deeper), ERCOT, "sag counting").verdict == "not_evaluated"
         power = POWER_W * np.minimum(1.0, voltage)
         power[10_010:] = 0.0  # left at the first: no counter
         assert one(measured(power, voltage), ERCOT, "sag counting").verdict == "not_evaluated"

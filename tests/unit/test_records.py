@@ -108,6 +108,19 @@ def test_reactive_and_apparent_power_and_limits_are_no_power(tmp_path: Path) -> 
     assert load_record(path).columns["power"] == ("p [MW]",)
 
 
+def test_reactive_power_is_read_by_its_unit_and_follows_sign_and_scale(tmp_path: Path) -> None:
+    path = table(tmp_path, "t_s,p [MW],q [Mvar]", -POWER_MW, -0.2 * POWER_MW)
+    record = load_record(path, sign="export", scale_to_w=POWER_MW.max() * 2e6)
+    np.testing.assert_allclose(record.reactive_power_var, 0.4e6 * POWER_MW, rtol=1e-12)
+    assert record.columns["reactive power"] == ("q [Mvar]",)
+    assert load_record(path, reactive_column="none").reactive_power_var is None
+    assert "is not in var" in faults(path, reactive_column="p [MW]")
+    two = table(tmp_path, "t_s,p [MW],q1_kvar,q2_kvar", POWER_MW, 1e3 * POWER_MW, 2e3 * POWER_MW)
+    assert noted(load_record(two), "reactive power is not judged", "--reactive-column")
+    record = load_record(two, reactive_column="q2_kvar")
+    np.testing.assert_allclose(record.reactive_power_var, 2e6 * POWER_MW, rtol=1e-12)
+
+
 # -- time ----------------------------------------------------------------------------------------------
 
 
@@ -320,12 +333,14 @@ def test_parquet_and_comtrade_hold_the_same_record(tmp_path: Path) -> None:
         "poi.power_w": POWER_MW * 1e6,
         "poi.voltage_pu": voltage,
         "poi.frequency_hz": hertz,
+        "poi.reactive_power_var": POWER_MW * 1e5,
     }
     parquet.write_table(arrow.table(columns), tmp_path / "r.parquet")
     channels = [
         Channel("poi.power_w", "W", POWER_MW * 1e6),
         Channel("poi.voltage_pu", "pu", voltage),
         Channel("poi.frequency_hz", "Hz", hertz),
+        Channel("poi.reactive_power_var", "var", POWER_MW * 1e5),
     ]
     write_comtrade(tmp_path / "c.cfg", TIME, channels, frequency_hz=60.0)
     # COMTRADE stores 32-bit floats: 6e-8 of a value
@@ -334,6 +349,7 @@ def test_parquet_and_comtrade_hold_the_same_record(tmp_path: Path) -> None:
         np.testing.assert_allclose(record.power_w, POWER_MW * 1e6, rtol=tolerance)
         np.testing.assert_allclose(record.voltage_pu, voltage, rtol=tolerance)
         np.testing.assert_allclose(record.frequency_hz, hertz, rtol=tolerance)
+        np.testing.assert_allclose(record.reactive_power_var, POWER_MW * 1e5, rtol=tolerance)
         assert (record.tick_s, record.nominal_frequency_hz) == (2.0, 60.0)
 
 

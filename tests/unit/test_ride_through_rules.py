@@ -223,6 +223,14 @@ class TestOpenQuestions:
         assert by_label["nested timers"]["limit"] == pytest.approx(2.0)
         assert by_label["a timer per band"]["limit"] == pytest.approx(1.9)
 
+    def test_a_nested_timer_of_a_mild_band_runs_out_deep_in_a_sag_too(self) -> None:
+        """0.85 pu for 1.95 s, then 0.3 pu: below 0.9 pu for 2 s at 2.95 s, below 0.5 pu for no 0.25 s yet."""
+        voltage = stretches((1.0, 1.0), (0.85, 1.95), (0.3, 0.2), (1.0, 5.0))
+        found = one(run(voltage, event("load_transferred", 3.03)), ERCOT, DEEP)
+        by_label = {reading["label"]: reading["verdict"] for reading in found.readings}
+        assert by_label == {"nested timers": "pass", "a timer per band": "fail"}
+        assert found.verdict == "marginal"
+
     def test_one_timer_per_excursion(self) -> None:
         """IEEE 1547 II, 0.1 s at 0.8 and 0.1 s at 0.4 pu: the one timer reaches 0.16 s at 1.16 s."""
         voltage = stretches((1.0, 1.0), (0.8, 0.1), (0.4, 0.1), (1.0, 2.0))
@@ -324,6 +332,13 @@ class TestMeasured:
         voltage = sag(0.3, 0.2)
         assert one(measured(self.power(voltage), voltage), ERCOT, DEEP).verdict == "pass"
 
+    def test_a_load_that_draws_a_little_less_is_no_loss(self) -> None:
+        """V^2.3 at 0.5 pu is 0.81 of a constant impedance; V^4 is a quarter of it, and gone."""
+        voltage = sag(0.5, 0.2)
+        rule = "voltage_ride_through 0.45-0.65 pu"
+        assert one(measured(self.power(voltage, 2.3), voltage), "nerc_prc024_3", rule).verdict == "pass"
+        assert one(measured(self.power(voltage, 4.0), voltage), "nerc_prc024_3", rule).verdict == "marginal"
+
     def test_load_that_goes_and_comes_back_in_time(self) -> None:
         voltage = sag(0.3, 0.2)
         power = self.power(voltage)
@@ -358,7 +373,8 @@ class TestMeasured:
         voltage = sag(0.1, 0.1)
         power = self.power(voltage, 1.0)
         power[1010:1090] = 0.0
-        assert one(measured(power, voltage), ERCOT, "voltage_ride_through 0-0.2 pu").verdict == "pass"
+        found = one(measured(power, voltage), "nerc_prc024_3", "voltage_ride_through 0-0.45 pu")
+        assert found.verdict == "pass"  # by a cessation that counts as well
 
     def test_a_drop_without_an_excursion_is_left_open(self) -> None:
         power = np.full(20_000, POWER_W)
@@ -417,6 +433,12 @@ class TestWhatCannotBeTold:
         record = Record(np.full(mild.size, POWER_W), 2.0, voltage_pu=mild)
         slow = profile({"voltage_ride_through": bands((0.5, 0.9, 60.0), (0.9, 1.1, None))})
         assert one(record, slow, "voltage_ride_through 0.5-0.9 pu").verdict == "pass"
+
+    def test_noise_at_the_edge_is_no_row_of_excursions(self) -> None:
+        voltage = 0.9 + 0.001 * np.where(np.arange(40_000) % 2 == 0, 1.0, -1.0)
+        found = one(measured(np.full(40_000, POWER_W), voltage), ERCOT, "voltage_ride_through 0.8-0.9 pu")
+        assert found.verdict == "not_evaluated"
+        assert "noise at the edge" in found.note
 
     def test_settling_is_not_judged(self) -> None:
         voltage = stretches((0.3, 0.2), (1.0, 5.0))

@@ -133,10 +133,8 @@ def test_a_fault_that_recovers_is_judged_by_phase(measured) -> None:
 
 def test_the_command_prints_one_object(measured, capsys) -> None:
     pytest.importorskip("pyarrow")
-    status = main([
-        "comply", str(measured(GPT3)), "--profile", "ieso_trlcl_v3", "--profile", "ercot_power_variation_2026",
-        "--scale-to", "100 MW", "--json",
-    ])  # fmt: skip
+    rules = ["--profile", "ieso_trlcl_v3", "--profile", "ercot_power_variation_2026"]
+    status = main(["comply", str(measured(GPT3)), *rules, "--scale-to", "100 MW", "--json"])
     found = json.loads(capsys.readouterr().out)
     assert status == 1
     assert found["verdict"] == "fail"

@@ -196,6 +196,20 @@ struct KernelTable {
     double (*flicker_step)(const FlickerParams& p, FlickerState& s, double voltage);
     void (*flicker_run)(Index n, const FlickerParams& p, FlickerState& s, Index* classes,
                         Index counted, Index every, In voltage, Out series);
+    // meters
+    void (*filter_run)(Index n, Index lanes, Index across, Index sections, In section, Out memory,
+                       Index* tally, In level, In x, Out y);
+    void (*range_run)(Index n, Index ticks, Index mode, Index* tally, Out level, Out past, In x,
+                      Out y);
+    Index (*mean_run)(Index n, Index ticks, Index* tally, Out level, Out past, In x, Out y);
+    Index (*difference_run)(Index n, Index ticks, Index* tally, Out past, In x, Out y);
+    void (*worst_run)(Index n, Index mode, double limit, Index* tally, Out level, In y);
+    void (*span_run)(Index n, Index* tally, Out level, In x);
+    void (*tones_run)(Index n, Index tones, In turn, Out memory, Out level, In x);
+    Index (*ramp_class)(double size);
+    void (*classes_run)(Index n, Index* classes, In y);
+    void (*excursion_run)(Index n, Index timers, In low, In high, In inside, Index capacity,
+                          Index* tally, Index* count, Index* rows, Out extremes, In x);
 };
 
 // Instruction sets compiled in, and those of them that this machine has; ascending.

@@ -2,6 +2,7 @@
 // Compiled once per instruction set: all kernels, as a table.
 #include "kernels/ageing.hpp"
 #include "kernels/flicker.hpp"
+#include "kernels/meters.hpp"
 #include "kernels/runs.hpp"
 #include "kernels/site.hpp"
 #include "wattkeel/kernels.hpp"
@@ -92,6 +93,16 @@ const KernelTable table = {
     flicker_class,
     flicker_step,
     flicker_run,
+    filter_run,
+    range_run,
+    mean_run,
+    difference_run,
+    worst_run,
+    span_run,
+    tones_run,
+    ramp_class,
+    classes_run,
+    excursion_run,
 };
 
 }  // namespace wattkeel::WATTKEEL_ISA_NAMESPACE

@@ -32,6 +32,7 @@ First steps: wattkeel init && wattkeel check quickstart.toml && wattkeel run qui
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all verbs; each sets ``act``, the function that does it."""
     from wattkeel.cli import (
+        capability,
         check,
         comply,
         export,
@@ -66,6 +67,7 @@ def build_parser() -> argparse.ArgumentParser:
         export,
         flicker,
         resonance,
+        capability,
         presets,
         schema,
         info,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wattkeel.cli.common import Verbs, add_json, print_json, table, verdict_text
-from wattkeel.cli.findings import FAIL_ON, FAIL_ON_HELP, falls_short, findings_lines
+from wattkeel.cli.findings import FAIL_ON, FAIL_ON_HELP, falls_short, findings_lines, item, number
 
 if TYPE_CHECKING:
     from wattkeel.compliance import Finding, MeasuredRecord, Profile
@@ -34,6 +34,7 @@ _OF_FILES: dict[str, Any] = {
     "power_column": None,
     "voltage_column": None,
     "frequency_column": "",
+    "reactive_column": "",
     "power_unit": "",
     "voltage_unit": "",
     "connection": "auto",
@@ -92,6 +93,7 @@ def _add_file_options(parser: argparse.ArgumentParser) -> None:
         help='column of voltage, repeated for the phases in their order; "none" to leave it out',
     )
     group.add_argument("--frequency-column", metavar="NAME", default="", help='"none" to leave it out')
+    group.add_argument("--reactive-column", metavar="NAME", default="", help="column of reactive power")
     group.add_argument(
         "--power-unit", metavar="UNIT", default="", help="W, kW, MW, where the file states none"
     )
@@ -209,14 +211,25 @@ def _profiles(names: Sequence[str]) -> list[Profile]:
     return load_profiles(dict.fromkeys(wanted), Path.cwd())
 
 
-def _rules(arguments: argparse.Namespace) -> tuple[list[Profile], list[dict[str, Any]], list[Fault]]:
-    """Profiles and rules that were asked for beside those of a scenario, and what is wrong with them."""
+@dataclass(slots=True)
+class _Asked:
+    """What was asked for beside the rules of a scenario, and what is wrong with it."""
+
+    profiles: list[Profile]
+    rules: list[dict[str, Any]]
+    settle_s: float
+    faults: list[Fault]
+
+
+def _asked(arguments: argparse.Namespace) -> _Asked:
+    """Profiles and rules of ``--profile`` and ``--rules``."""
     from wattkeel.compliance import load_profiles, load_rules
     from wattkeel.errors import ScenarioError
 
     profiles: list[Profile] = []
     rules: list[dict[str, Any]] = []
     faults: list[Fault] = []
+    settle_s = 0.0
     try:
         profiles = _profiles(arguments.profile)
     except ScenarioError as error:
@@ -225,10 +238,10 @@ def _rules(arguments: argparse.Namespace) -> tuple[list[Profile], list[dict[str,
         try:
             own = load_rules(arguments.rules)
             profiles += load_profiles(own.profiles, Path(arguments.rules).absolute().parent)
-            rules = [dict(rule) for rule in own.rule]
+            rules, settle_s = [dict(rule) for rule in own.rule], own.settle_s
         except ScenarioError as error:
             faults += error.faults
-    return list({profile.name: profile for profile in profiles}.values()), rules, faults
+    return _Asked(list({profile.name: profile for profile in profiles}.values()), rules, settle_s, faults)
 
 
 def _nothing_to_judge() -> Fault:
@@ -256,18 +269,18 @@ def _of_run(arguments: argparse.Namespace) -> _Judged:
         )
         for name in given
     ]
-    profiles, rules, wrong = _rules(arguments)
-    if faults + wrong:
-        raise ScenarioError(faults + wrong)
+    asked = _asked(arguments)
+    if faults + asked.faults:
+        raise ScenarioError(faults + asked.faults)
     settle_s = _quantities(arguments)["settle"]
     result = open_result(arguments.place)
     own = result.scenario.model.compliance
     of_scenario = load_profiles(own.profiles, result.scenario.base_dir) if own is not None else []
-    profiles = list({profile.name: profile for profile in [*profiles, *of_scenario]}.values())
+    profiles = list({profile.name: profile for profile in [*asked.profiles, *of_scenario]}.values())
     # Those of the scenario first, in their order, as the run itself judged them.
     order = [profile.name for profile in of_scenario]
     profiles.sort(key=lambda one: order.index(one.name) if one.name in order else len(order))
-    rules = [*(dict(rule) for rule in (own.rule if own is not None else ())), *rules]
+    rules = [*(dict(rule) for rule in (own.rule if own is not None else ())), *asked.rules]
     if not profiles and not rules:
         raise ScenarioError([_nothing_to_judge()])
     findings = evaluate(result, profiles, rules, settle_s=settle_s)
@@ -293,8 +306,9 @@ def _of_file(arguments: argparse.Namespace) -> _Judged:
     from wattkeel.errors import ScenarioError
     from wattkeel.result import overall_verdict
 
-    profiles, rules, faults = _rules(arguments)
-    if not profiles and not rules and not faults:
+    asked = _asked(arguments)
+    faults = asked.faults
+    if not (asked.profiles or asked.rules or faults):
         faults = [_nothing_to_judge()]
     try:
         size = _quantities(arguments)
@@ -306,7 +320,7 @@ def _of_file(arguments: argparse.Namespace) -> _Judged:
     options |= {
         "power_columns": options.pop("power_column") or (),
         "voltage_columns": options.pop("voltage_column") or (),
-        "settle_s": size["settle"] or 0.0,
+        "settle_s": asked.settle_s if size["settle"] is None else size["settle"],
         "nominal_voltage_v": size["nominal_voltage"],
         "nominal_frequency_hz": size["nominal_frequency"],
         "rated_power_w": size["rated_power"],
@@ -316,7 +330,7 @@ def _of_file(arguments: argparse.Namespace) -> _Judged:
     if size["step"] is not None:
         options["step_s"] = size["step"]
     record = load_record(arguments.place, where="FILE", **options)
-    findings = evaluate_record(record, profiles, rules=rules)
+    findings = evaluate_record(record, asked.profiles, rules=asked.rules)
     verdict = overall_verdict(findings)
     return _Judged(arguments.place, findings, verdict, record=record, notes=list(record.notes))
 
@@ -358,18 +372,18 @@ def _out_dir(text: str | None) -> Path | None:
 
 
 def _write(judged: _Judged, folder: Path) -> Path | None:
-    """Write the findings, and the page where the report has one; return its path."""
-    from wattkeel import report
+    """Write the findings and the page; return its path."""
     from wattkeel.jsonio import write_json
+    from wattkeel.report import compliance_page
     from wattkeel.rundir import FINDINGS
 
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / FINDINGS, judged.findings)
-    page: Any = getattr(report, "compliance_page", None)
-    if page is None:
+    source = judged.record if judged.result is None else judged.result
+    if source is None:
         return None
-    page(judged.findings, folder / PAGE, source=judged.source, record=judged.record, result=judged.result)
-    return folder / PAGE
+    title = f"Compliance of {judged.source}"
+    return compliance_page(source, judged.findings, folder / PAGE, title=title, notes=judged.notes)
 
 
 def _as_dict(judged: _Judged, page: Path | None) -> dict[str, Any]:
@@ -420,11 +434,15 @@ def _about(record: MeasuredRecord) -> Iterator[str]:
 
 
 def _suggestion_lines(suggestions: Sequence[Any]) -> Iterator[str]:
+    """What to do for each rule, whether that was run, and how to write it."""
     for one in suggestions:
-        yield f"  {one.profile}, {one.rule}: {one.action}"
-        after = "" if one.value_after is None else f", {one.value_after:.4g} {one.finding.unit}".rstrip()
+        yield from item(f"{one.profile}, {one.rule}", one.action or "nothing was found", indent="  ")
+        after = "" if one.value_after is None else f", {number(one.value_after, one.finding.unit)}"
         checked = f"run again: {verdict_text(one.verdict_after)}{after}" if one.verified else "not run"
-        yield f"    {checked}; {one.method}"
+        yield from item("checked", f"{checked}; {one.method}")
+        for place, value in one.overrides.items():
+            yield f"    --set {place}={value}"
+        yield from (f"    {line}" for line in one.toml.splitlines())
 
 
 def _list(as_json: bool) -> int:
@@ -445,7 +463,7 @@ def _list(as_json: bool) -> int:
         )  # fmt: skip
         return 0
     rows = [
-        (one.name, one.status.replace("_", " "), one.date, ", ".join(_covers(one)) or "no number seen")
+        (one.name, one.status.replace("_", " "), one.date, ", ".join(_covers(one)) or "facts only")
         for one in profiles
     ]
     print("\n".join(table(rows, indent="")))
@@ -454,5 +472,5 @@ def _list(as_json: bool) -> int:
 
 def _covers(profile: Profile) -> list[str]:
     """Kinds of rules that a profile holds, in the order of the file."""
-    blocks = dict.fromkeys([row.block for row in profile.rows] + list(profile.later))
+    blocks = dict.fromkeys(row.block for row in profile.rows)
     return [block.replace("_", " ") for block in blocks]

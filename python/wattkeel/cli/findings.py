@@ -141,34 +141,39 @@ def _detail(finding: Finding, day: datetime.date) -> Iterator[str]:
     value, limit = _pair(finding)
     bound = "at least " if finding.at_least else "limit "
     window = f", over the {finding.window_s:.6g} s before" if finding.window_s else ""
-    yield from _item("worst", f"{value} ({bound}{limit}) {_when(finding)}{window}".rstrip())
-    yield from _item("computed", finding.method)
+    yield from item("worst", f"{value} ({bound}{limit}) {_when(finding)}{window}".rstrip())
+    yield from item("computed", finding.method)
     if len(finding.readings) > 1:
         yield "    readings:"
-        yield from table([_reading(finding, one) for one in finding.readings], right=(1,), indent="      ")
+        rows = [_reading(finding, one) for one in finding.readings]
+        if not any(row[2] for row in rows):  # no reading has a limit of its own
+            rows = [row[:2] + row[3:] for row in rows]
+        yield from table(rows, right=(1,), indent="      ")
     if finding.profile != SCENARIO:
         evidence = EVIDENCE.get(finding.evidence, "")
         parts = [_standing(finding, day), evidence, finding.source if finding.source != "none" else ""]
-        yield from _item("rule", ", ".join(part for part in parts if part))
+        yield from item("rule", ", ".join(part for part in parts if part))
     note = re.sub(
         r"readings: [^;]*(; |$)|(?<=; )evidence: [^;]*(; |$)|^evidence: [^;]*(; |$)", "", finding.note
     )
-    yield from _item("notes", note.rstrip("; "))
-    yield from _item("remedy", finding.remedy)
+    yield from item("notes", note.rstrip("; "))
+    yield from item("remedy", finding.remedy)
 
 
 def _reading(finding: Finding, reading: dict[str, object]) -> tuple[str, ...]:
-    value, time_s = reading["value"], reading["time_s"]
-    shown = number(value, finding.unit, 6) if isinstance(value, float) else ""
-    when = f"at {time_s:.7g} s" if isinstance(time_s, float) else ""
-    return str(reading["label"]), shown, verdict_text(str(reading["verdict"])), when
+    value, own, time_s = reading["value"], reading.get("limit"), reading.get("time_s")
+    shown = number(value, finding.unit, 6) if isinstance(value, int | float) else ""
+    bound = f"of {number(own, finding.unit, 6)}" if isinstance(own, int | float) else ""
+    when = f"at {time_s:.7g} s" if isinstance(time_s, int | float) else ""
+    return str(reading["label"]), shown, bound, verdict_text(str(reading["verdict"])), when
 
 
-def _item(name: str, text: str) -> list[str]:
+def item(name: str, text: str, indent: str = "    ") -> list[str]:
+    """Return a named text as lines, folded; none where the text is empty."""
     if not text:
         return []
     return textwrap.wrap(
-        f"{name}: {text}", WIDTH, initial_indent="    ", subsequent_indent="      ",
+        f"{name}: {text}", WIDTH, initial_indent=indent, subsequent_indent=indent + "  ",
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
 

@@ -19,19 +19,23 @@ from numpy.typing import ArrayLike, NDArray
 from wattkeel.compliance.demand import Demand, demand
 from wattkeel.compliance.finding import Finding, Verdict
 from wattkeel.compliance.load_model import load_model_of
+from wattkeel.compliance.metering import RunMeter, site_of
 from wattkeel.compliance.own_rules import load_rules
 from wattkeel.compliance.profile import Profile, load_profile, profile_names
-from wattkeel.compliance.record import CannotJudgeError, Record
+from wattkeel.compliance.record import CannotJudgeError, Metered, Record, Unkept
 from wattkeel.compliance.records import MeasuredRecord, load_record
 from wattkeel.compliance.verdicts import judge_profile, judge_scenario_rule
 from wattkeel.errors import Fault, ScenarioError
+from wattkeel.spectra import trace_reach
 
 __all__ = [
     "Demand",
     "Finding",
     "MeasuredRecord",
+    "Metered",
     "Profile",
     "Record",
+    "RunMeter",
     "Verdict",
     "demand",
     "evaluate",
@@ -61,6 +65,8 @@ class RunResult(Protocol):
     def signals(self) -> Mapping[str, NDArray[np.float64]]: ...
     @property
     def events(self) -> Sequence[Any]: ...
+    @property
+    def metered(self) -> Metered | None: ...
 
 
 def load_profiles(profiles: Iterable[str | Path | Profile], base_dir: Path | None = None) -> list[Profile]:
@@ -86,8 +92,9 @@ def evaluate(
 ) -> list[Finding]:
     """Judge a run.
 
-    The record is ``poi.power_w``, ``poi.voltage_pu`` and ``poi.frequency_hz`` at full rate. Rules of what was
-    not kept are "not_evaluated" with the remedy; an envelope never takes its place.
+    Rules of power that the scenario names were metered while it ran. All others read ``poi.power_w``,
+    ``poi.voltage_pu`` and ``poi.frequency_hz`` at full rate; rules of what was neither metered nor kept are
+    "not_evaluated" with the remedy. An envelope never takes its place.
 
     Parameters
     ----------
@@ -120,6 +127,8 @@ def evaluate(
         settle_s = compliance.settle_s if compliance is not None else 0.0
     loaded = load_profiles(profiles, result.scenario.base_dir)
     keys = [dict(rule) for rule in rules]
+    if not loaded and not keys:
+        return []
     record = _record_of_run(result, settle_s)
     if isinstance(record, CannotJudgeError):
         return _judge(record, loaded, keys)
@@ -128,28 +137,27 @@ def evaluate(
 
 
 def _record_of_run(result: RunResult, settle_s: float) -> Record | CannotJudgeError:
-    """The record of a run at full rate, or why there is none."""
-    power = _signal(result, POWER)
-    if power is None or power.size == 0:
-        kept = (
-            "the run holds no tick"
-            if power is not None
-            else (f'{POWER} was not kept at full rate; add "{POWER}" to record.full_rate and run again')
-        )
-        return CannotJudgeError(kept)
-    grid = result.scenario.model.grid
-    return Record(
-        power,
-        result.tick_s,
-        settle_s=settle_s,
-        rated_power_w=(grid.rated_power_w or None) if grid is not None else None,
-        nominal_frequency_hz=grid.nominal_frequency_hz if grid is not None else 60.0,
-        voltage_pu=_signal(result, VOLTAGE),
-        frequency_hz=_signal(result, FREQUENCY),
-        events=result.events,
-        simulated=True,
-        reactive_power_var=_signal(result, REACTIVE),
-        load_model=load_model_of(result.scenario.model),
+    """The record of a run, of its power at full rate or as it was metered, or why there is none."""
+    power, metered = _signal(result, POWER), result.metered
+    known: dict[str, Any] = {
+        **site_of(result.scenario.model, settle_s),
+        "voltage_pu": _signal(result, VOLTAGE),
+        "frequency_hz": _signal(result, FREQUENCY),
+        "events": result.events,
+        "simulated": True,
+        "reactive_power_var": _signal(result, REACTIVE),
+        "load_model": load_model_of(result.scenario.model),
+        "metered": metered,
+        "reach": trace_reach(result),
+    }
+    if power is not None and power.size:
+        return Record(power, result.tick_s, **known)
+    if power is None and metered is not None and metered.samples:
+        return Unkept(metered.samples, result.tick_s, **known)
+    return CannotJudgeError(
+        "the run holds no tick"
+        if power is not None or metered is not None
+        else f'{POWER} was not kept at full rate; add "{POWER}" to record.full_rate and run again'
     )
 
 
@@ -183,9 +191,9 @@ def evaluate_record(
 
 
 def _signal(result: RunResult, name: str) -> NDArray[np.float64] | None:
-    """A signal at every tick, or None where it was not kept."""
+    """A signal at every tick (a view), or None where it was not kept."""
     try:
-        return np.ascontiguousarray(result.signals[name])
+        return result.signals[name]
     except KeyError:
         return None
 

@@ -17,8 +17,12 @@ from numpy.typing import NDArray
 
 from wattkeel import measures
 from wattkeel.compliance.profile import Row
+from wattkeel.compliance.record import CannotJudgeError
 
 __all__ = ["TIMERS", "Band", "Excursions", "Table", "band_from", "excursions", "table_of"]
+
+#: Most excursions of a record: more of them are a value that chatters at the edge of its band.
+MOST = 10_000
 
 Array = NDArray[np.float64]
 Ticks = NDArray[np.int64]
@@ -297,6 +301,11 @@ def excursions(series: Array, first: int, table: Table, below: bool, tick_s: flo
     below : bool
         Below its lower edge, or from its upper edge on.
     tick_s : float
+
+    Raises
+    ------
+    CannotJudgeError
+        If there are too many: the value chatters at the edge.
     """
     judged = series[first:]
     outside = judged < _edge(table.low) if below else judged >= _edge(table.high)
@@ -306,6 +315,12 @@ def excursions(series: Array, first: int, table: Table, below: bool, tick_s: flo
         start = np.concatenate(([0], breaks, [at.size])).astype(np.int64)
     else:
         start = np.zeros(1, dtype=np.int64)
+    if start.size > MOST + 1:
+        edge = table.low if below else table.high
+        raise CannotJudgeError(
+            f"the value crosses the edge of its continuous band ({edge:g}) {start.size - 1} times: that is "
+            "noise at the edge, in which no excursion is told from another"
+        )
     value = np.asarray(judged[at], dtype=np.float64)
     at += first
     begins = at[start[:-1]] if at.size else np.empty(0, np.int64)

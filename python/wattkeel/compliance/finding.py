@@ -28,7 +28,7 @@ class Finding:
     value, limit : float or None
         Worst reading and limit, in `unit`; None where there is none.
     unit : str
-        The rule's own unit: MW, MW/min, MW/s, or 1 for a share.
+        The rule's own unit: MW, MW/min, MW/s, s, Hz/s, %, or 1 for a share.
     margin : float or None
         (limit - value) / limit, or (value - limit) / limit where at least the limit is asked for; below 0
         when the rule is violated.
@@ -55,9 +55,9 @@ class Finding:
     at_least : bool
         Whether the limit is the least that is asked for, not the most that is allowed.
     readings : list of dict
-        Every reading of the rule: label, value (in `unit`), verdict, time_s.
+        Every reading of the rule: label, value (in `unit`), verdict, time_s; limit where it has its own.
     details : dict
-        What a drawing needs beyond value and limit: ``band_hz``, ``curve``, ...
+        What a drawing needs beyond value and limit: ``row`` (keys of the rule), ``band_hz``, ``curve``, ...
     remedy : str
         What would mend a failed rule, where that has been worked out.
     """

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,9 @@ from numpy.typing import NDArray
 from wattkeel import measures
 from wattkeel.compliance.bands import Excursions
 from wattkeel.compliance.record import Record
+
+if TYPE_CHECKING:
+    from wattkeel.events import Event
 
 __all__ = [
     "CEASED",
@@ -98,13 +102,14 @@ def of_run(record: Record, *, shed: bool = False) -> list[Loss]:
     """Losses by the events of a run, in order of time.
 
     An island counts where the voltage opened the breaker, not where the scenario did; a blackout only ceases
-    the load. `shed` takes load shedding in.
+    the load. `shed` takes load shedding in. Where the supply died at once the event still has the voltage of
+    before, so that the record is asked, too.
     """
     found = []
     for event in record.events:
         if event.kind not in (*CEASED, *LEFT, SHED) or (event.kind == SHED and not shed):
             continue
-        if event.kind == "island" and not event.value < event.limit:
+        if event.kind == "island" and not _low_voltage(record, event):
             continue
         end = math.inf
         if event.duration_s is not None and event.kind != SHED:
@@ -112,6 +117,14 @@ def of_run(record: Record, *, shed: bool = False) -> list[Loss]:
         if event.tick >= record.first():
             found.append(Loss(event.tick, end, event.kind, event.place, event.kind in CEASED))
     return sorted(found, key=lambda loss: (loss.tick, loss.end))
+
+
+def _low_voltage(record: Record, event: Event) -> bool:
+    """Whether the voltage at the POI was below that of separation when a site separated."""
+    lowest = float(event.value)
+    if record.voltage_pu is not None:
+        lowest = min(lowest, *record.voltage_pu[event.tick : event.tick + 2])
+    return lowest < event.limit
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from wattkeel import measures
+from wattkeel import measures, meters
 from wattkeel.compliance.profile import FILTERS
-from wattkeel.compliance.record import MW, Reading, Record, within
-
-Array = NDArray[np.float64]
+from wattkeel.compliance.record import MW, CannotJudgeError, Reading, Record, within
 
 #: Shortest time given to a band-pass filter before its output is judged, s (three periods of 0.1 Hz).
 FILTER_SETTLE_S = 30.0
 
+Found = Mapping[str, Any]
+
 
 def worst_moment(
-    record: Record, label: str, series: Array, first: int, window_s: float, *, limit: float, scale: float
+    record: Record,
+    label: str,
+    found: Found,
+    window_s: float,
+    *,
+    limit: float,
+    scale: float,
+    known: bool = True,
 ) -> Reading:
     """Largest value of a reading that exists at every sample, and the exceedance around it.
 
@@ -28,29 +32,33 @@ def worst_moment(
     record : Record
     label : str
         Name of the reading.
-    series : ndarray, shape (m,)
-        Reading in its own unit, e.g. W.
-    first : int
-        Sample of the record to which ``series[0]`` belongs.
+    found : Mapping
+        What a meter of changes or differences gave.
     window_s : float
         Time that one value of the reading looks back, s.
     limit : float
         Limit in the rule's unit.
     scale : float
-        From the unit of `series` to that of the rule.
+        From W to the rule's unit.
+    known : bool
+        Whether the meter knew the limit; otherwise lengths above it are not told.
     """
-    worst = int(np.argmax(series))
-    value = float(series[worst]) * scale
-    duration_s = total_s = 0.0
+    value = float(found["value"]) * scale
+    duration_s: float | None = 0.0
+    total_s: float | None = 0.0
     if not within(value, limit):
-        over = series > limit / scale * (1.0 + measures.TOLERANCE)
-        # argmin of a boolean view stops at the first False: the edges of the stretch around the worst sample
-        before, after = over[worst::-1], over[worst:]
-        left = before.size if before.all() else int(np.argmin(before))
-        right = after.size if after.all() else int(np.argmin(after))
-        duration_s = max(1, left + right - 1) * record.tick_s
-        total_s = max(1, int(np.count_nonzero(over))) * record.tick_s
-    return Reading(label, value, (first + worst) * record.tick_s, duration_s, total_s, window_s)
+        duration_s = max(1, found["stretch"]) * record.tick_s if known else None
+        total_s = max(1, found["total"]) * record.tick_s if known else None
+    return Reading(
+        label, value, (record.first() + found["at"]) * record.tick_s, duration_s, total_s, window_s
+    )
+
+
+def span_of(record: Record, label: str, found: Found) -> Reading:
+    """Largest less smallest power, MW, of what a meter of extremes gave."""
+    high, low = found["high_at"], found["low_at"]
+    time_s, window_s = (record.first() + max(high, low)) * record.tick_s, abs(high - low) * record.tick_s
+    return Reading(label, float(found["high"] - found["low"]) * MW, time_s, window_s=window_s)
 
 
 def _filters(name: str) -> Mapping[str, tuple[int, bool]]:
@@ -65,7 +73,8 @@ def filter_settling(record: Record, band_hz: tuple[float, float], name: str) -> 
 
     Parameters
     ----------
-    record, band_hz, name
+    record : Record
+    band_hz, name
         As `filtered`.
     """
     orders = {order for order, _ in _filters(name).values()}
@@ -73,29 +82,27 @@ def filter_settling(record: Record, band_hz: tuple[float, float], name: str) -> 
     return max(FILTER_SETTLE_S, *times_s)
 
 
-def filtered(
-    record: Record, band_hz: tuple[float, float], name: str, settle_s: float
-) -> Iterator[tuple[str, Array]]:
-    """Label and band-passed, settled power for every filter that a rule admits.
+def filtered(band_hz: tuple[float, float], name: str) -> dict[str, meters.Band]:
+    """Band-passes that a rule admits, by their label.
 
-    All filters see only the judged part of the record; causal ones start from the power of its first sample.
+    All of them see only the judged part of the record; causal ones start from the power of its first sample.
 
     Parameters
     ----------
-    record : Record
     band_hz : (float, float)
         Edges, Hz.
     name : str
         One of `FILTERS`, or "unspecified" for all of them.
-    settle_s : float
-        From `filter_settling`; the first value belongs to ``record.first(settle_s)``.
     """
-    skipped = record.first(settle_s) - record.first()
-    for label, (order, zero_phase) in _filters(name).items():
-        power = measures.band_pass(
-            record.judged(), record.tick_s, *band_hz, order=order, zero_phase=zero_phase
-        )
-        yield label, power[skipped:]
+    return {
+        label: meters.Band(*band_hz, order, zero_phase)
+        for label, (order, zero_phase) in _filters(name).items()
+    }
+
+
+def skipped(record: Record, settle_s: float) -> int:
+    """Judged samples in which filters still settle."""
+    return record.first(settle_s) - record.first()
 
 
 def settling_text(record: Record, settle_s: float) -> str:
@@ -111,42 +118,56 @@ def settling_text(record: Record, settle_s: float) -> str:
 PLAIN, TAPERED = "no window function", "Hann window, trend removed"
 
 
-def largest_line(record: Record, f_low_hz: float, f_high_hz: float, settle_s: float, label: str) -> Reading:
-    """Amplitude of the largest line of the judged record, no window function, MW."""
-    line = measures.peak_line(
-        record.judged(settle_s), record.tick_s, f_low_hz, f_high_hz, of=record.spectrum(settle_s)
+def content(
+    record: Record, band_hz: tuple[float, float], settle_s: float, readings: tuple[str, ...]
+) -> tuple[Found, list[str]]:
+    """Content of a band, and a remark where the record was too long to be read as a whole.
+
+    Parameters
+    ----------
+    record : Record
+    band_hz : (float, float)
+        Edges, Hz.
+    settle_s : float
+        Time that filters of the same rule settle, s: not judged here either.
+    readings : tuple of str
+        As `wattkeel.meters.WantedContent`.
+
+    Raises
+    ------
+    CannotJudgeError
+        If a period of the lower edge is longer than a segment.
+    """
+    record.need_some(settle_s)
+    (found,) = record.read(meters.WantedContent(*band_hz, skipped(record, settle_s), readings))
+    if not found["segments"]:
+        return found, []
+    segment_s = found["segment"] * record.tick_s
+    if band_hz[0] > 0.0 and segment_s * band_hz[0] < 1.0:
+        raise CannotJudgeError(
+            f"a record of more than {meters.KEPT} samples is read in segments of {segment_s:.6g} s, "
+            f"which cannot show {band_hz[0]:g} Hz"
+        )
+    remark = (
+        f"a record of more than {meters.KEPT} samples: spectra of {found['segments']} segments of "
+        f"{segment_s:.6g} s that overlap by half; RMS and share are their mean, a line is the largest of any"
     )
-    return Reading(f"{label}{line.frequency_hz:.4g} Hz", line.amplitude_w * MW)
+    return found, [remark]
 
 
-def tapered_line(record: Record, f_low_hz: float, f_high_hz: float, settle_s: float, label: str) -> Reading:
-    """Amplitude of the largest line of the judged record behind a Hann window, trend removed, MW."""
-    power = measures.tapered(record.judged(settle_s))
-    line = measures.peak_line(power, record.tick_s, f_low_hz, f_high_hz)
-    return Reading(f"{label}{line.frequency_hz:.4g} Hz", line.amplitude_w * MW)
+def line_of(found: Found, name: str, label: str) -> Reading:
+    """Amplitude of the largest line, MW."""
+    line = found[name]
+    return Reading(f"{label}{line['frequency_hz']:.4g} Hz", line["value"] * MW)
 
 
-def lasting_line(record: Record, f_low_hz: float, f_high_hz: float, settle_s: float) -> Reading | None:
+def lasting_line(record: Record, found: Found) -> Reading | None:
     """Largest line that is there in three consecutive stretches, MW: periodic, not a single change.
 
-    A stretch is three periods of the lower edge (longer in records of more than 200 of them), its linear
-    trend removed. None if the record is shorter than three stretches.
+    None if the record is shorter than three stretches (`wattkeel.meters.lasting_line`).
     """
-    power = record.judged(settle_s)
-    count = min(math.floor(power.size * record.tick_s * f_low_hz / 3.0 * (1.0 + measures.TOLERANCE)), 200)
-    if count < 3:
+    line = found["lasting"]
+    if line is None:
         return None
-    ticks = power.size // count
-    centred = np.arange(ticks) - 0.5 * (ticks - 1)
-    lines = []
-    for index in range(count):
-        part = power[index * ticks : (index + 1) * ticks]
-        slope = float(centred @ (part - part.mean())) / float(centred @ centred)
-        lines.append(
-            measures.peak_line(part - slope * centred, record.tick_s, f_low_hz, f_high_hz).amplitude_w
-        )
-    lasting = [min(lines[index : index + 3]) for index in range(count - 2)]
-    best = int(np.argmax(lasting))
-    span_s = ticks * record.tick_s
-    end_s = record.first(settle_s) * record.tick_s + (best + 3) * span_s
-    return Reading(f"line that lasts {3.0 * span_s:g} s", lasting[best] * MW, end_s, window_s=3.0 * span_s)
+    end_s, span_s = (record.first() + line["end"]) * record.tick_s, line["span"] * record.tick_s
+    return Reading(f"line that lasts {span_s:g} s", line["value"] * MW, end_s, window_s=span_s)

@@ -11,17 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wattkeel import measures
+from wattkeel.meters import Kept, MeterBank, Wanted, WantedSpan
 
 if TYPE_CHECKING:
     from wattkeel.compliance.finding import Verdict
+    from wattkeel.spectra import Reach
 
 __all__ = [
     "MW",
     "CannotJudgeError",
     "LoadModel",
     "Measured",
+    "Metered",
     "Reading",
     "Record",
+    "Unkept",
     "first_judged",
     "within",
 ]
@@ -151,6 +155,25 @@ class LoadModel:
     sag_count: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Metered:
+    """What meters found while a run was under way.
+
+    Attributes
+    ----------
+    samples : int
+        Samples of power that passed.
+    skip : int
+        Samples at the start that no meter saw.
+    found : Mapping of str to Mapping
+        Result of each meter by the `Wanted.key` of its wish.
+    """
+
+    samples: int
+    skip: int
+    found: Mapping[str, Mapping[str, Any]]
+
+
 @dataclass
 class Record:
     """What was recorded at the point of interconnection, and what the rules need to know of the site.
@@ -185,6 +208,10 @@ class Record:
         Of a run: how its load may leave the grid. None where that is not known.
     remarks : tuple of str
         What every finding on this record must say (that only a stretch of it was judged).
+    reach : Reach or None
+        Of a run whose load was measured: how far those measurements reach, however short its tick is.
+    metered : Metered or None
+        What meters found of this very record while it came; the rest is read of the record itself.
     """
 
     power_w: Array
@@ -202,9 +229,52 @@ class Record:
     reactive_power_var: Array | None = None
     load_model: LoadModel | None = None
     remarks: tuple[str, ...] = ()
+    reach: Reach | None = None
+    metered: Metered | None = None
 
     def __post_init__(self) -> None:
-        self._spectra: dict[int, measures.Spectrum] = {}
+        self._kept: Kept | None = None
+        self._found: dict[str, Mapping[str, Any]] = {}
+        if self.metered is not None and self.metered.skip == self.first():
+            self._found.update(self.metered.found)
+
+    def read(self, *wanted: Wanted) -> list[Mapping[str, Any]]:
+        """What meters find of the power from `first` on; each wish is metered once.
+
+        Parameters
+        ----------
+        wanted : Wanted
+            Wishes; those of one call share filters and spectra.
+
+        Raises
+        ------
+        CannotJudgeError
+            If there is neither a record of the power nor a meter that saw it.
+        """
+        missing = [one for one in wanted if one.key() not in self._found]
+        if missing:
+            power = self.power_w[self.first() :]
+            if self._kept is None or not self._kept.whole:  # only a whole record can be read again
+                self._kept = Kept(self.tick_s, power)
+            bank = MeterBank(missing, self.tick_s, kept=self._kept)
+            bank.feed(power)
+            self._found.update(bank.close())
+        for one in wanted:
+            if one.key() not in self._found:
+                raise CannotJudgeError(f"record of {self.length()} is too short for a measure of this rule")
+        return [self._found[one.key()] for one in wanted]
+
+    def limit_of_size(self, limit: float, known: bool) -> float | None:
+        """A limit that lengths are metered by; None while it follows from a size that only the end tells.
+
+        Parameters
+        ----------
+        limit : float
+            Limit, in the unit of the reading.
+        known : bool
+            Whether it stood before the record began.
+        """
+        return limit
 
     @property
     def samples(self) -> int:
@@ -235,16 +305,20 @@ class Record:
             If none is left.
         """
         part = self.power_w[self.first(settle_s) :]
-        if part.size == 0:
-            raise CannotJudgeError(
-                f"record of {self.length()} is not longer than the {self.settle_s + settle_s:g} s "
-                "that are not judged"
-            )
+        self.need_some(settle_s)
         return part
 
     def length(self) -> str:
         """Length of the record as text."""
         return f"{self.samples * self.tick_s:g} s"
+
+    def need_some(self, settle_s: float = 0.0) -> None:
+        """Raise CannotJudgeError unless a sample is judged."""
+        if self.samples <= self.first(settle_s):
+            raise CannotJudgeError(
+                f"record of {self.length()} is not longer than the {self.settle_s + settle_s:g} s "
+                "that are not judged"
+            )
 
     def need_window(self, window_s: float, settle_s: float = 0.0) -> None:
         """Raise CannotJudgeError unless a closed window fits into the part that is judged."""
@@ -268,13 +342,18 @@ class Record:
                 f"sampling {self.tick_s:g} s cannot show {f_low_hz:g}-{f_high_hz:g} Hz "
                 f"(it needs more than {2.0 * f_high_hz:g} samples/s)"
             )
+        if self.reach is not None and f_high_hz > self.reach.limit_hz * (1.0 + measures.TOLERANCE):
+            raise CannotJudgeError(f"the load cannot show {f_low_hz:g}-{f_high_hz:g} Hz: {self.reach.why}")
 
-    def spectrum(self, settle_s: float = 0.0) -> measures.Spectrum:
-        """Spectrum of the judged part; kept, since several rules ask for it."""
-        first = self.first(settle_s)
-        if first not in self._spectra:
-            self._spectra[first] = measures.spectrum(self.judged(settle_s), self.tick_s)
-        return self._spectra[first]
+    @property
+    def size_known(self) -> bool:
+        """Whether the site's contracted power is known without the record."""
+        return self.rated_power_w is not None and self.rated_power_w > 0.0
+
+    @property
+    def peak_known(self) -> bool:
+        """Whether its registered peak is."""
+        return self.size_known or (self.peak_power_w is not None and self.peak_power_w > 0.0)
 
     def peak_mw(self) -> tuple[float, list[str]]:
         """Registered peak, MW, and a remark when it had to be replaced."""
@@ -290,9 +369,48 @@ class Record:
         if self.rated_power_w is not None and self.rated_power_w > 0.0:
             remark = [] if name == "nominal power" else [f"{name} not given: contracted power used"]
             return self.rated_power_w * MW, remark
-        largest_mw = float(self.judged().max()) * MW
+        self.need_some()
+        (span,) = self.read(WantedSpan())
+        largest_mw = float(span["high"]) * MW
         if largest_mw <= 0.0:
             raise CannotJudgeError(
                 f"{name} is not given and the record shows no import; give grid.rated_power_w"
             )
         return largest_mw, [f"{name} not given: largest power of the record, {largest_mw:.6g} MW, used"]
+
+
+class Unkept(Record):
+    """A record of which the power itself was not kept: only what was metered of it can be judged.
+
+    Parameters
+    ----------
+    samples : int
+        Samples that passed.
+    settings
+        As `Record`, without ``power_w``.
+    """
+
+    def __init__(self, samples: int, tick_s: float, **settings: Any) -> None:
+        self._samples = samples
+        super().__init__(np.empty(0), tick_s, **settings)
+
+    @property
+    def power_w(self) -> Array:
+        """There is none: CannotJudgeError."""
+        raise CannotJudgeError(
+            "poi.power_w was not kept at full rate, and no meter of this run read it so; "
+            'add "poi.power_w" to record.full_rate, or name the rule in the scenario, and run again'
+        )
+
+    @power_w.setter
+    def power_w(self, value: Array) -> None:
+        """Nothing to keep."""
+
+    @property
+    def samples(self) -> int:
+        """Samples that passed."""
+        return self._samples
+
+    def limit_of_size(self, limit: float, known: bool) -> float | None:
+        """As `Record.limit_of_size`: while a run is under way its largest power is not known."""
+        return limit if known else None

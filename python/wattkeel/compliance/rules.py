@@ -11,20 +11,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from wattkeel import measures
+from wattkeel import measures, meters
 from wattkeel.compliance.profile import BAND_STATS, OPTIONS, SUBSYNCHRONOUS
 from wattkeel.compliance.readings import (
     PLAIN,
     TAPERED,
+    content,
     filter_settling,
     filtered,
-    largest_line,
     lasting_line,
+    line_of,
     settling_text,
-    tapered_line,
+    skipped,
+    span_of,
     worst_moment,
 )
 from wattkeel.compliance.record import MW, CannotJudgeError, Measured, Reading, Record
@@ -35,6 +34,9 @@ Keys = Mapping[str, Any]
 
 PER_MINUTE = 60.0
 FILTER_OPEN = "the rule does not specify the filter"
+
+#: Key of a row: whether its limit follows from the largest power of the record.
+OF_RECORD = "limit_of_record"
 
 #: Lower edge where a rule says only "sub-synchronous", Hz; that of the other large-load rules (ERCOT, LIPA).
 SUBSYNCHRONOUS_LOW_HZ = 0.1
@@ -76,41 +78,57 @@ def _difference(
     record: Record, keys: Keys, window_s: float, limit: float, scale: float
 ) -> tuple[Reading, list[str]]:
     """Largest average ramp over a rolling window, and its direction; `scale` from W/s to the rule's unit."""
-    power = record.judged()
-    series = measures.rolling_average_ramp(power, record.tick_s, window_s)
-    ticks = power.size - series.size
-    if keys["direction"] == "down":
-        np.negative(series, out=series)
-    if keys["direction"] == "both":
-        np.abs(series, out=series)
-    else:
-        np.maximum(series, 0.0, out=series)
-    reading = worst_moment(record, "", series, record.first() + ticks, window_s, limit=limit, scale=scale)
-    return reading, _sense(record, keys, reading, between_ends=True)
+    ticks = measures.window_ticks(window_s, record.tick_s)
+    per_s = scale / (ticks * record.tick_s)
+    limit_w = _metered_limit(record, keys, limit / per_s)
+    (found,) = record.read(meters.WantedDifference(ticks, keys["direction"], limit_w))
+    reading = worst_moment(record, "", found, window_s, limit=limit, scale=per_s, known=limit_w is not None)
+    return reading, [*_sense(keys, found), *_unmetered(reading)]
 
 
-def _sense(record: Record, keys: Keys, reading: Reading, *, between_ends: bool) -> list[str]:
+def _metered_limit(record: Record, keys: Keys, limit_w: float) -> float | None:
+    """Limit that lengths are metered by, W; None where it follows from a record that is still to come."""
+    by_peak = "limit_pct_peak_per_min" in keys and not record.peak_known
+    by_size = "limit_pct_nominal" in keys and not record.size_known
+    return record.limit_of_size(limit_w, not (by_peak or by_size or keys.get(OF_RECORD)))
+
+
+def _sense(keys: Keys, found: Mapping[str, Any]) -> list[str]:
     """Say whether the worst change is a rise or a fall, where the rule limits both.
 
     A difference runs from one end of the window to the other; a range from its earlier extreme to the later.
     """
-    if keys["direction"] != "both" or reading.value == 0.0 or reading.time_s is None or not reading.window_s:
+    if keys["direction"] != "both" or found["value"] == 0.0:
         return []
-    end, ticks = round(reading.time_s / record.tick_s), measures.window_ticks(reading.window_s, record.tick_s)
-    window = record.power_w[max(end - ticks, record.first()) : end + 1]
-    rise = window[-1] > window[0] if between_ends else np.argmax(window) > np.argmin(window)
-    return ["the largest change is a " + ("rise" if rise else "fall")]
+    return ["the largest change is a " + ("rise" if found["rise"] else "fall")]
+
+
+def _unmetered(*readings: Reading) -> list[str]:
+    """Remark where the length of an exceedance is not known."""
+    if all(reading.duration_s is not None for reading in readings):
+        return []
+    return [
+        "the length of the exceedance was not metered: its limit follows from the largest power of the run; "
+        "give grid.rated_power_w"
+    ]
+
+
+def _change(
+    record: Record, keys: Keys, window_s: float, limit: float, scale: float
+) -> tuple[Reading, list[str]]:
+    """Largest change between any two moments of a window, and its direction; `scale` from W."""
+    ticks = measures.window_ticks(window_s, record.tick_s)
+    (found,) = record.read(meters.WantedChange(ticks, keys["direction"], limit / scale))
+    return worst_moment(record, "", found, window_s, limit=limit, scale=scale), _sense(keys, found)
 
 
 def _largest_change(record: Record, keys: Keys) -> Measured:
     window_s, limit = float(keys["window_s"]), float(keys["limit_mw"])
     record.need_window(window_s)
-    series = measures.rolling_change(record.judged(), record.tick_s, window_s, keys["direction"])
-    reading = worst_moment(record, "", series, record.first(), window_s, limit=limit, scale=MW)
+    reading, sense = _change(record, keys, window_s, limit, MW)
     method = (
         f"largest change between any two moments of a closed window of {window_s:g} s that ends at each tick"
     )
-    sense = _sense(record, keys, reading, between_ends=False)
     return Measured([reading], limit, "MW", method, sense)
 
 
@@ -125,33 +143,35 @@ def _rate(record: Record, keys: Keys) -> Measured:
     size_mw = float(keys["applies_when_change_mw_above"])
     window_s = size_mw / limit
     record.need_window(window_s)
-    series = measures.rolling_change(record.judged(), record.tick_s, window_s, keys["direction"])
-    reading = worst_moment(record, "", series, record.first(), window_s, limit=limit, scale=MW / window_s)
+    reading, sense = _change(record, keys, window_s, limit, MW / window_s)
     method = (
         f"largest change within {window_s:g} s, over {window_s:g} s: the time that a change of "
         f"{size_mw:g} MW takes at {limit:g} MW/s"
     )
-    sense = _sense(record, keys, reading, between_ends=False)
     return Measured([reading], limit, "MW/s", method, ["the rule names no window for the rate", *sense])
 
 
 def _percentile(record: Record, keys: Keys, limit: float, notes: list[str]) -> Measured:
     window_s = float(keys["window_s"])
     record.need_window(window_s)
-    if record.judged().size < 2 * measures.window_ticks(window_s, record.tick_s):
+    ticks = measures.window_ticks(window_s, record.tick_s)
+    if record.samples - record.first() < 2 * ticks:
         raise CannotJudgeError(f"record of {record.length()} is shorter than two windows of {window_s:g} s")
     if keys["direction"] != "both":
         raise CannotJudgeError('a percentile of absolute ramps has no direction; write direction = "both"')
-    readings = []
-    for label, of_means in (("rolling difference", False), ("difference of consecutive means", True)):
-        value = measures.percentile_average_ramp(
-            record.judged(), record.tick_s, 75.0, window_s, of_means=of_means
+    (found,) = record.read(meters.WantedPercentile(ticks, 75.0))
+    rolling = {"rolling difference": found["rolling"]}
+    notes = [*notes, "the rule does not say how the averages follow"]
+    if found["rolling_low"] != found["rolling_high"]:
+        rolling = {f"rolling difference, {end}": found[f"rolling_{end}"] for end in ("low", "high")}
+        notes.append(
+            f"a record of more than {meters.KEPT} samples: ramps are sorted into classes, and the percentile "
+            "of rolling differences lies between the two edges given"
         )
-        readings.append(Reading(label, value * MW * PER_MINUTE))
+    values = {**rolling, "difference of consecutive means": found["means"]}
+    readings = [Reading(label, value * MW * PER_MINUTE) for label, value in values.items()]
     method = f"75th percentile of the absolute average ramps over {window_s:g} s"
-    return Measured(
-        readings, limit, "MW/min", method, [*notes, "the rule does not say how the averages follow"]
-    )
+    return Measured(readings, limit, "MW/min", method, notes)
 
 
 # --------------------------------------------------------------------------------------------- power
@@ -165,38 +185,48 @@ def power_variation(record: Record, keys: Keys) -> Measured:
     limit = float(keys["limit_mw"])
     chosen = keys.get("filter", "none")
     if chosen == "none":
-        return _unfiltered_variation(record, windows_s, limit)
+        return _unfiltered_variation(record, keys, windows_s, limit)
     band_hz = (float(keys["band_hz"][0]), float(keys["band_hz"][1]))
     record.need_band(*band_hz)
     settle_s = filter_settling(record, band_hz, chosen)
     record.need_window(max(*windows_s, 1.0 / band_hz[0]), settle_s)
-    first = record.first(settle_s)
-    readings = []
-    for label, power in filtered(record, band_hz, chosen, settle_s):
-        for window_s in windows_s:
-            series = measures.rolling_change(power, record.tick_s, window_s)
-            name = f"{label}, {window_s:g} s" if len(windows_s) > 1 else label
-            readings.append(worst_moment(record, name, series, first, window_s, limit=limit, scale=MW))
+    readings = _variations(record, keys, filtered(band_hz, chosen), windows_s, skipped(record, settle_s))
     method = (
         f"max - min in closed rolling windows of {_list(windows_s)} s of the power band-passed to "
         f"{band_hz[0]:g}-{band_hz[1]:g} Hz (Butterworth, "
         f"{'all readings' if chosen == 'unspecified' else chosen}); {settling_text(record, settle_s)}"
     )
     notes = [FILTER_OPEN] if chosen == "unspecified" else []
-    return Measured(readings, limit, "MW", method, notes)
+    return Measured(readings, limit, "MW", method, [*notes, *_unmetered(*readings)])
 
 
-def _unfiltered_variation(record: Record, windows_s: list[float], limit: float) -> Measured:
+def _variations(
+    record: Record, keys: Keys, bands: Mapping[str, meters.Band | None], windows_s: list[float], skip: int
+) -> list[Reading]:
+    """Largest change in every window behind every filter (None: none), by the label of each."""
+    limit = float(keys["limit_mw"])
+    limit_w = _metered_limit(record, keys, limit / MW)
+    names, wanted = [], []
+    for label, band in bands.items():
+        for window_s in windows_s:
+            parts = [label, f"{window_s:g} s" if len(windows_s) > 1 else ""]
+            names.append((", ".join(part for part in parts if part), window_s))
+            ticks = measures.window_ticks(window_s, record.tick_s)
+            wanted.append(meters.WantedChange(ticks, "both", limit_w, band, skip))
+    known = limit_w is not None
+    return [
+        worst_moment(record, name, found, window_s, limit=limit, scale=MW, known=known)
+        for (name, window_s), found in zip(names, record.read(*wanted), strict=True)
+    ]
+
+
+def _unfiltered_variation(record: Record, keys: Keys, windows_s: list[float], limit: float) -> Measured:
     record.need_window(max(windows_s))
     record.need_window(min(windows_s))
-    readings = []
-    for window_s in windows_s:
-        series = measures.rolling_change(record.judged(), record.tick_s, window_s)
-        label = f"{window_s:g} s" if len(windows_s) > 1 else ""
-        readings.append(worst_moment(record, label, series, record.first(), window_s, limit=limit, scale=MW))
+    readings = _variations(record, keys, {"": None}, windows_s, 0)
     notes = ["the window is only known to lie between its two values"] if len(windows_s) > 1 else []
     method = f"max - min in closed rolling windows of {_list(windows_s)} s, unfiltered"
-    return Measured(readings, limit, "MW", method, notes)
+    return Measured(readings, limit, "MW", method, [*notes, *_unmetered(*readings)])
 
 
 def _list(values: list[float]) -> str:
@@ -222,12 +252,9 @@ def band_power(record: Record, keys: Keys) -> Measured:
     part = f"{band_hz[0]:g}-{band_hz[1]:g} Hz"
     if stat == BAND_STATS[-1]:
         method = f"share of the AC energy in {part} (rfft, edges included), without and with window function"
-        return Measured(_shares(record, band_hz), float(keys["limit_fraction"]), "1", method)
-    readings = []
-    if stat in ("unspecified", "line_amplitude"):
-        readings += _lines(record, band_hz, settle_s)
-    if stat in ("unspecified", "rms"):
-        readings += _rms(record, band_hz, settle_s)
+        shares, remarks = _spectral(record, band_hz, "share", 0.0)
+        return Measured(shares, float(keys["limit_fraction"]), "1", method, remarks)
+    readings, remarks = _spectral(record, band_hz, stat, settle_s) if stat != "peak_to_peak" else ([], [])
     if by_filter:
         readings += _filtered_peak_to_peak(record, band_hz, settle_s)
     method = {
@@ -239,45 +266,34 @@ def band_power(record: Record, keys: Keys) -> Measured:
     if by_filter:
         method += f"; {settling_text(record, settle_s)}"
     notes = ["the rule does not specify the statistic"] if stat == "unspecified" else []
-    return Measured(readings, float(keys["limit_mw"]), "MW", method, notes)
+    return Measured(readings, float(keys["limit_mw"]), "MW", method, notes + remarks)
 
 
-def _shares(record: Record, band_hz: tuple[float, float]) -> list[Reading]:
-    whole = record.spectrum()
-    readings = [Reading(PLAIN, measures.band_share(whole, *band_hz))]
+def _spectral(
+    record: Record, band_hz: tuple[float, float], stat: str, settle_s: float
+) -> tuple[list[Reading], list[str]]:
+    """Readings of the spectrum by a statistic, and remarks on how it came about."""
+    names = {"unspecified": ["line", "rms"], "line_amplitude": ["line"]}.get(stat, [stat])
     if band_hz[0] > 0.0:
-        share = measures.tapered_band_share(record.judged(), record.tick_s, *band_hz, of=whole)
-        readings.append(Reading(TAPERED, share))
-    return readings
-
-
-def _lines(record: Record, band_hz: tuple[float, float], settle_s: float) -> list[Reading]:
-    readings = [largest_line(record, *band_hz, settle_s, f"largest line, {PLAIN}, ")]
-    if band_hz[0] > 0.0:
-        readings.append(tapered_line(record, *band_hz, settle_s, f"largest line, {TAPERED}, "))
-    return readings
-
-
-def _rms(record: Record, band_hz: tuple[float, float], settle_s: float) -> list[Reading]:
-    readings = [Reading(f"RMS, {PLAIN}", measures.band_rms(record.spectrum(settle_s), *band_hz) * MW)]
-    if band_hz[0] > 0.0:
-        rms_w = measures.tapered_band_rms(record.judged(settle_s), record.tick_s, *band_hz)
-        readings.append(Reading(f"RMS, {TAPERED}", rms_w * MW))
-    return readings
+        names = [each for name in names for each in (name, f"tapered_{name}")]
+    found, remarks = content(record, band_hz, settle_s, tuple(names))
+    readings = []
+    for name in names:
+        taper = TAPERED if name.startswith("tapered") else PLAIN
+        if name.endswith("line"):
+            readings.append(line_of(found, name, f"largest line, {taper}, "))
+        elif name.endswith("rms"):
+            readings.append(Reading(f"RMS, {taper}", found[name]["value"] * MW))
+        else:
+            readings.append(Reading(taper, found[name]["value"]))
+    return readings, remarks
 
 
 def _filtered_peak_to_peak(record: Record, band_hz: tuple[float, float], settle_s: float) -> list[Reading]:
-    readings = []
-    for label, power in filtered(record, band_hz, "unspecified", settle_s):
-        readings.append(_range(record, f"peak-to-peak, {label}", power, record.first(settle_s)))
-    return readings
-
-
-def _range(record: Record, label: str, power: NDArray[np.float64], first: int) -> Reading:
-    """Largest less smallest power of a stretch that begins at sample `first`, MW."""
-    high, low = int(np.argmax(power)), int(np.argmin(power))
-    time_s, window_s = (first + max(high, low)) * record.tick_s, abs(high - low) * record.tick_s
-    return Reading(label, float(power[high] - power[low]) * MW, time_s, window_s=window_s)
+    bands = filtered(band_hz, "unspecified")
+    skip = skipped(record, settle_s)
+    spans = record.read(*(meters.WantedSpan(band, skip) for band in bands.values()))
+    return [span_of(record, f"peak-to-peak, {name}", found) for name, found in zip(bands, spans, strict=True)]
 
 
 def oscillation(record: Record, keys: Keys) -> Measured:
@@ -296,24 +312,42 @@ def oscillation(record: Record, keys: Keys) -> Measured:
     record.need_band(*band_hz)
     settle_s = filter_settling(record, band_hz, "unspecified")
     record.need_window(window_s, settle_s)
-    readings = [largest_line(record, *band_hz, settle_s, "largest line of the record, ")]
-    lasting = lasting_line(record, *band_hz, settle_s)
+    found, remarks = content(record, band_hz, settle_s, ("line", "lasting"))
+    readings = [line_of(found, "line", "largest line of the record, ")]
+    lasting = lasting_line(record, found)
     if lasting is None:
         notes.append("the record is too short to tell a periodic component from a single change")
     else:
         readings.append(lasting)
-    first = record.first(settle_s)
-    for label, power in filtered(record, band_hz, "unspecified", settle_s):
-        series = measures.rolling_change(power, record.tick_s, window_s)
-        name = f"half of the peak-to-peak in {window_s:g} s, {label}"
-        readings.append(worst_moment(record, name, series, first, window_s, limit=limit, scale=0.5 * MW))
+    halves = _half_changes(record, keys, band_hz, limit, skipped(record, settle_s))
+    readings += halves
+    notes += [*remarks, *_unmetered(*halves)]
     if keys.get("band") == SUBSYNCHRONOUS:
         notes.append(f"sub-synchronous read as {band_hz[0]:g}-{band_hz[1]:g} Hz")
     method = (
         f"amplitude in {band_hz[0]:g}-{band_hz[1]:g} Hz, by spectral lines and by half of the peak-to-peak; "
         f"{settling_text(record, settle_s)}"
     )
-    return Measured(readings, limit, "MW", method, notes)
+    return Measured(readings, limit, "MW", method, notes, details={"band_hz": list(band_hz)})
+
+
+def _half_changes(
+    record: Record, keys: Keys, band_hz: tuple[float, float], limit: float, skip: int
+) -> list[Reading]:
+    """Half of the peak-to-peak in one period of the lowest frequency, behind every filter."""
+    window_s, scale = 1.0 / band_hz[0], 0.5 * MW
+    ticks = measures.window_ticks(window_s, record.tick_s)
+    limit_w = _metered_limit(record, keys, limit / scale)
+    bands = filtered(band_hz, "unspecified")
+    wanted = [meters.WantedChange(ticks, "both", limit_w, band, skip) for band in bands.values()]
+    known = limit_w is not None
+    return [
+        worst_moment(
+            record, f"half of the peak-to-peak in {window_s:g} s, {label}", found, window_s,
+            limit=limit, scale=scale, known=known,
+        )
+        for label, found in zip(bands, record.read(*wanted), strict=True)
+    ]  # fmt: skip
 
 
 def _oscillation_limit(record: Record, keys: Keys) -> tuple[float, list[str]]:
@@ -334,12 +368,13 @@ def dynamic_range(record: Record, keys: Keys) -> Measured:
     """Largest minus smallest power of the record: ``limit_mw``, or ``limit_fraction`` of the largest
     power.
     """
-    power = record.judged()
-    found = _range(record, "", power, record.first())
+    record.need_some()
+    (span,) = record.read(meters.WantedSpan())
+    found = span_of(record, "", span)
     if "limit_mw" in keys:
         method = "largest - smallest power of the record"
         return Measured([found], float(keys["limit_mw"]), "MW", method)
-    largest_mw = float(power.max()) * MW
+    largest_mw = float(span["high"]) * MW
     if largest_mw <= 0.0:
         raise CannotJudgeError("the record shows no import, so its range is no share of the largest power")
     share = replace(found, value=found.value / largest_mw)

@@ -12,7 +12,7 @@ from wattkeel.compliance.head import APPLIES_TO, BAND_STATS, HEAD_RULES
 from wattkeel.compliance.judges import HEADS, ROWS, TABLES, Judged
 from wattkeel.compliance.profile import Profile, Row
 from wattkeel.compliance.record import MW, CannotJudgeError, Measured, Reading, Record
-from wattkeel.compliance.rules import PER_MINUTE, RULES, dynamic_range, rule_name
+from wattkeel.compliance.rules import OF_RECORD, PER_MINUTE, RULES, dynamic_range, rule_name
 
 __all__ = ["judge_profile", "judge_scenario_rule"]
 
@@ -219,7 +219,7 @@ def _of_contracted(measure: Measure, key: str, share: float, of_size: float) -> 
 
     def measured(record: Record, keys: Keys) -> Measured:
         size_mw, remarks = record.nominal_mw()
-        found = measure(record, {**keys, key: of_size * size_mw})
+        found = measure(record, {**keys, key: of_size * size_mw, OF_RECORD: not record.size_known})
         base = f"limit_fraction {share:g} of {size_mw:.6g} MW" + ("" if remarks else ", the contracted power")
         within_s = f", within {keys['window_s']:g} s"
         return replace(found, notes=[base + within_s, *remarks, *found.notes])
@@ -247,6 +247,7 @@ def _judge(
         if isinstance(record, CannotJudgeError):
             raise record
         measured = measure(record.of_rule(keys), keys)
+        measured = replace(measured, details={"row": dict(keys), **measured.details})
     except CannotJudgeError as reason:
         return _not_evaluated(*names, about, str(reason), notes)
     return _finding(measured, names, about, notes)

@@ -6,8 +6,9 @@ import html
 import json
 import math
 from collections.abc import Iterable, Sequence
+from urllib.parse import urlsplit
 
-from wattkeel.report.interface import ResultLike
+from wattkeel.report.interface import FindingLike, ResultLike
 
 #: Steps of a unit: (smallest magnitude in SI, factor to the shown unit, shown unit), largest first.
 _STEPS: dict[str, tuple[tuple[float, float, str], ...]] = {
@@ -58,6 +59,19 @@ SUFFIXES: tuple[tuple[str, str], ...] = (
 def text(value: object) -> str:
     """Escape any value for element content and quoted attributes."""
     return html.escape(str(value), quote=True)
+
+
+def plain_name(name: str) -> str:
+    """A name of the program as words."""
+    return name.replace("_", " ")
+
+
+def link(source: str) -> str:
+    """A source as a link when it is one, else as text."""
+    parts = urlsplit(source) if source.startswith(("https://", "http://")) else None
+    if parts is None or not parts.netloc:
+        return text(source)
+    return f'<a href="{text(source)}" rel="noreferrer noopener">{text(parts.netloc)}</a>'
 
 
 def embedded_json(value: object) -> str:
@@ -124,6 +138,19 @@ def quantity(value: float | None, unit: str, *, like: float | None = None, digit
     factor, shown = scaling(value if like is None else like, unit)
     words = number(value * factor, digits) if like is None else fixed(value * factor, like * factor, digits)
     return f"{words} {shown}".rstrip()
+
+
+def amount(value: float | None, unit: str, *, like: float | None = None) -> str:
+    """A value of a finding with its unit; a length of time in the unit that reads best."""
+    return duration(value) if unit == "s" else quantity(value, unit, like=like)
+
+
+def amounts(finding: FindingLike) -> tuple[str, str]:
+    """Value and limit of a finding, with as many decimals as each other."""
+    finite = [abs(x) for x in (finding.limit, finding.value) if x is not None and math.isfinite(x)]
+    like = max(finite, default=0.0)
+    value, limit = (amount(x, finding.unit, like=like) for x in (finding.value, finding.limit))
+    return value, limit
 
 
 def span(low: float, high: float, unit: str, digits: int = 4) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wattkeel.report.interface import ResultLike
+from wattkeel.report.interface import FindingLike, ResultLike
 from wattkeel.report.markup import (
     clock,
     decimals,
@@ -27,6 +28,8 @@ from wattkeel.summary import Trouble, settled_s, troubles
 VARIATION_S = 5.0
 #: Most buckets over which extremes in a rolling window are sought.
 ROLLING_BUCKETS = 4_000_000
+#: Verdicts that say nothing of whether the rule is met.
+UNJUDGED = ("emt_required", "not_evaluated")
 #: Keys of the summary that hold the largest (max - min) in 5 s.
 SUMMARY_RANGES = {"poi.power_w": "poi_range_5s_w", "site.load_power_w": "load_range_5s_w"}
 
@@ -89,9 +92,14 @@ def found_troubles(result: ResultLike) -> list[Trouble]:
 def _verdicts(result: ResultLike) -> str:
     if not_recorded(result, "findings.json"):
         return "Verdicts were not recorded."
-    counts = Counter(finding.verdict for finding in result.findings)
-    judged = sum(count for verdict, count in counts.items() if verdict != "not_evaluated")
-    if not result.findings:
+    return verdict_sentence(result.findings)
+
+
+def verdict_sentence(findings: Sequence[FindingLike]) -> str:
+    """How many rules are met, violated, marginal or not judged, as a sentence."""
+    counts = Counter(finding.verdict for finding in findings)
+    judged = sum(count for verdict, count in counts.items() if verdict not in UNJUDGED)
+    if not findings:
         return "No connection rule was checked."
     parts = [
         f"{counts['fail']} of {judged} evaluated rules {'is' if counts['fail'] == 1 else 'are'} violated"
@@ -106,6 +114,9 @@ def _verdicts(result: ResultLike) -> str:
         parts.append(f"{counts['marginal']} marginal")
     if counts["not_evaluated"] and judged:
         parts.append(f"{counts['not_evaluated']} could not be evaluated")
+    if counts["emt_required"]:
+        verb = "needs" if counts["emt_required"] == 1 else "need"
+        parts.append(f"{counts['emt_required']} {verb} an EMT study")
     return ", ".join(parts) + "."
 
 

@@ -12,7 +12,17 @@ from wattkeel.jsonio import write_text
 from wattkeel.report.data import Embedded, embed, merged
 from wattkeel.report.excitation import excitation
 from wattkeel.report.interface import ResultLike, StudyLike
-from wattkeel.report.markup import embedded_json, is_long, number, quantity, scaling, table, text
+from wattkeel.report.markup import (
+    embedded_json,
+    is_long,
+    number,
+    plain_name,
+    quantity,
+    scaling,
+    table,
+    text,
+)
+from wattkeel.report.moments import compliance_parts, day_of
 from wattkeel.report.outcome import key_figures, outcome
 from wattkeel.report.panels import Panel, build_panels
 from wattkeel.report.parameters import parameter_tables, parameters, provenance_table
@@ -21,7 +31,6 @@ from wattkeel.report.sections import (
     event_table,
     half_width_s,
     ledger_table,
-    plain_name,
     storage_table,
     verdict_table,
 )
@@ -199,6 +208,18 @@ def _subtitle(result: ResultLike) -> str:
     return text(" · ".join(parts))
 
 
+def _compliance(result: ResultLike) -> str:
+    """Verdicts: the matrix, the table, the worst moments drawn, and how firm the rules are."""
+    verdicts = verdict_table(result)
+    if "findings.json" in result.missing or not result.findings:
+        return verdicts
+    matrix, moments, standing = compliance_parts(result, result.findings, day_of(result.manifest))
+    return (
+        f"{matrix}<h3>Verdicts</h3>{verdicts}<h3>Worst moments</h3>{moments}"
+        f"<h3>Standing of the rules</h3>{standing}"
+    )
+
+
 def _event_count(result: ResultLike) -> str:
     lost = "events.json" in result.missing or not (result.ticks or result.events)
     return "not recorded" if lost else str(sum(result.event_counts.values()))
@@ -230,7 +251,7 @@ def render(result: ResultLike, study: StudyLike | None = None) -> str:
         subtitle=_subtitle(result),
         notices=_notices(result),
         outcome=text(outcome(result)),
-        verdicts=verdict_table(result),
+        verdicts=_compliance(result),
         figures=key_figures(result),
         stills="".join(panel_svg(panel, end_s) for panel in panels) if end_s > 0 else "",
         resolution=text(data.note),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from wattkeel.report.interface import ResultLike
+from wattkeel.report.interface import SourceLike
 from wattkeel.report.markup import scaling
 from wattkeel.report.series import Reader
 
@@ -40,7 +40,7 @@ def storage_units(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(units))
 
 
-def signal_names(result: ResultLike) -> list[str]:
+def signal_names(result: SourceLike) -> list[str]:
     """Names of all signals that the run kept in any form."""
     names: dict[str, None] = {}
     for envelope in result.envelopes:
@@ -68,7 +68,7 @@ def _panel(
     return Panel(key, title, shown, factor, smallest, height_px, readers, labels, colours, note)
 
 
-def build_panels(result: ResultLike) -> list[Panel]:
+def build_panels(result: SourceLike) -> list[Panel]:
     """Panels of the run, in the order of the page; signals that the run did not keep are left out."""
 
     def read(name: str) -> Reader:

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from wattkeel.report.interface import EventLike, FindingLike, ResultLike
 from wattkeel.report.markup import (
+    amounts,
     clock,
     decimals,
     duration,
     energy_scaling,
     fixed,
     is_long,
+    link,
     number,
+    plain_name,
     quantity,
     scaling,
     table,
     text,
 )
-from wattkeel.report.outcome import not_recorded
+from wattkeel.report.outcome import UNJUDGED, not_recorded
 from wattkeel.report.panels import signal_names, storage_units
 from wattkeel.report.series import Reader
+from wattkeel.report.standing import standing
 from wattkeel.summary import nominal_energy_j, settled_s
 
 #: Verdict -> (order, word); the style sheet colours by the verdict's name.
@@ -31,7 +34,8 @@ VERDICTS: dict[str, tuple[int, str]] = {
     "fail": (0, "✕ FAIL"),
     "marginal": (1, "≈ MARGINAL"),
     "pass": (2, "✓ PASS"),
-    "not_evaluated": (3, "– NOT EVALUATED"),
+    "emt_required": (3, "◇ EMT REQUIRED"),
+    "not_evaluated": (4, "– NOT EVALUATED"),
 }
 #: Events listed openly, and listed at all.
 EVENTS_OPEN, EVENTS_LISTED = 200, 2_000
@@ -39,24 +43,11 @@ EVENTS_OPEN, EVENTS_LISTED = 200, 2_000
 NOTE_OPEN = 90
 
 
-def plain_name(name: str) -> str:
-    """A name of the program as words."""
-    return name.replace("_", " ")
-
-
-def link(source: str) -> str:
-    """A source as a link when it is one, else as text."""
-    parts = urlsplit(source) if source.startswith(("https://", "http://")) else None
-    if parts is None or not parts.netloc:
-        return text(source)
-    return f'<a href="{text(source)}" rel="noreferrer noopener">{text(parts.netloc)}</a>'
-
-
 def jump(time_s: float, half_s: float, label: str) -> str:
-    """A button that shows a time in the charts; plain text in print."""
+    """A button that shows a time in the charts; plain text in print. The label is markup."""
     return (
         f'<button type="button" class="jump" data-time="{time_s!r}" data-half="{half_s!r}" '
-        f'title="Show this moment in the charts">{text(label)}</button>'
+        f'title="Show this moment in the charts">{label}</button>'
     )
 
 
@@ -76,30 +67,31 @@ def _side(column: int) -> str:
 def _how(finding: FindingLike) -> str:
     """Method and note; a long note is folded, but never the reason why there is no verdict."""
     note = text(finding.note)
-    if len(finding.note) > NOTE_OPEN and finding.verdict != "not_evaluated":
+    if len(finding.note) > NOTE_OPEN and finding.verdict not in UNJUDGED:
         note = f'<details class="noprint"><summary>readings and notes</summary>{note}</details>'
     return f"{text(finding.method)}<small>{note}</small>"
 
 
-def _finding_row(finding: FindingLike, long_run: bool) -> str:
+def _finding_row(finding: FindingLike, long_run: bool, charts: bool) -> str:
     _, word = VERDICTS.get(finding.verdict, (9, finding.verdict))
-    finite = [abs(x) for x in (finding.limit, finding.value) if x is not None and math.isfinite(x)]
-    like = max(finite, default=0.0)
+    value, limit = amounts(finding)
     margin = "–" if finding.margin is None else f"{number(100 * finding.margin, 3)} %"
     when = "–"
     if finding.time_s is not None and math.isfinite(finding.time_s):
-        when = jump(float(finding.time_s), half_width_s(finding), clock(finding.time_s, long_run=long_run))
+        when = text(clock(finding.time_s, long_run=long_run))
+        if charts:
+            when = jump(float(finding.time_s), half_width_s(finding), when)
         if finding.duration_s:
             when += f"<small>beyond the limit for {text(duration(finding.duration_s))}</small>"
     date = f'<span class="date">{text(finding.date)}</span>'
     cells = (
         f"<b>{text(plain_name(finding.rule))}</b><small>{text(finding.profile)}</small>",
         f'<span class="verdict">{text(word)}</span>',
-        text(quantity(finding.value, finding.unit, like=like)),
-        text(quantity(finding.limit, finding.unit, like=like)),
+        text(value),
+        text(limit),
         text(margin),
         when,
-        f"{text(finding.status)} {date}<small>{link(finding.source)}</small>",
+        f"{text(standing(finding.status))} {date}<small>{link(finding.source)}</small>",
         _how(finding),
     )
     joined = "".join(f"<td{_side(i)}>{cell}</td>" for i, cell in enumerate(cells))
@@ -111,39 +103,72 @@ def _settling(result: ResultLike) -> str:
     return f"Rules are judged from {text(duration(settle_s))} on. " if settle_s > 0 else ""
 
 
-def _none_judged(findings: list[FindingLike]) -> str:
-    if any(finding.verdict != "not_evaluated" for finding in findings):
+def _none_judged(findings: Sequence[FindingLike]) -> str:
+    if any(finding.verdict not in UNJUDGED for finding in findings):
         return ""
-    return "<p><b>No rule could be evaluated: whether the run meets them is not known.</b></p>"
+    return "<p><b>No rule could be evaluated: whether the rules are met is not known.</b></p>"
 
 
-def _printed_notes(findings: list[FindingLike]) -> str:
+def _printed_notes(findings: Sequence[FindingLike]) -> str:
     """Long notes for paper, where nothing can be unfolded."""
     items = [
         f"<li><b>{text(plain_name(f.rule))}</b>: {text(f.note)}</li>"
         for f in findings
-        if len(f.note) > NOTE_OPEN and f.verdict != "not_evaluated"
+        if len(f.note) > NOTE_OPEN and f.verdict not in UNJUDGED
     ]
     return f'<div class="paper"><h3>Readings and notes</h3><ul>{"".join(items)}</ul></div>' if items else ""
 
 
 def verdict_table(result: ResultLike) -> str:
-    """The findings, worst first; those that could not be evaluated last, with the reason."""
+    """The findings of a run, worst first; those that could not be evaluated last, with the reason."""
     lost = not_recorded(result, "findings.json")
     if lost:
         return f"<p>{text(lost)} Whether the rules are met is not known.</p>"
     if not result.findings:
         return "<p>No connection rule was checked: the scenario names no compliance profile.</p>"
-    order = sorted(result.findings, key=lambda f: VERDICTS.get(f.verdict, (9, ""))[0])
+    return findings_table(result.findings, is_long(result), _settling(result), charts=True)
+
+
+def findings_table(
+    findings: Sequence[FindingLike], long_run: bool, remark: str = "", *, charts: bool = False
+) -> str:
+    """Findings as a table, worst first; what could not be judged stands apart below, with the reason.
+
+    Parameters
+    ----------
+    findings : sequence of FindingLike
+        At least one.
+    long_run : bool
+        Whether times are written as h:mm:ss.
+    remark : str
+        Markup before the general remarks.
+    charts : bool
+        Whether the page has charts to which a time can jump.
+    """
+    order = sorted(findings, key=lambda f: VERDICTS.get(f.verdict, (9, ""))[0])
     head = ("Rule", "Verdict", "Value", "Limit", "Margin", "Worst at", "Standing of the rule", "How computed")
     heads = "".join(f'<th scope="col"{_side(i)}>{h}</th>' for i, h in enumerate(head))
-    rows = "".join(_finding_row(finding, is_long(result)) for finding in order)
+    judged = [finding for finding in order if finding.verdict not in UNJUDGED]
+    unjudged = [finding for finding in order if finding.verdict in UNJUDGED]
+    bodies = "".join(
+        f"<tbody>{title}{''.join(_finding_row(finding, long_run, charts) for finding in part)}</tbody>"
+        for part, title in ((judged, ""), (unjudged, _apart(len(unjudged), len(head))))
+        if part
+    )
     return (
-        f'<div class="scroll"><table class="findings"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody>'
-        f'</table></div>{_none_judged(order)}<p class="hint">{_settling(result)}A verdict is this model’s '
-        "reading of a rule, not a certificate. “Not evaluated” is never a pass. Margin: share of the limit "
-        "left. “Marginal”: admissible readings of the rule disagree, or the margin is below the "
-        "resolution.</p>" + _printed_notes(order)
+        f'<div class="scroll"><table class="findings"><thead><tr>{heads}</tr></thead>{bodies}'
+        f'</table></div>{_none_judged(order)}<p class="hint">{remark}A verdict is this model’s '
+        "reading of a rule, not a certificate. “Not evaluated” and “EMT required” (outside what an engine of "
+        "RMS values can decide) are never a pass. Margin: share of the limit left. “Marginal”: admissible "
+        "readings of the rule disagree, or the margin is below the resolution.</p>" + _printed_notes(order)
+    )
+
+
+def _apart(count: int, columns: int) -> str:
+    words = "1 rule" if count == 1 else f"{count} rules"
+    return (
+        f'<tr class="apart"><th scope="rowgroup" colspan="{columns}">Not judged: of {words} nothing is known'
+        "</th></tr>"
     )
 
 
@@ -151,7 +176,7 @@ def _event_rows(events: list[EventLike], long_run: bool) -> Iterator[tuple[str, 
     for event in events:
         half_s = min(max(1.0, 1.5 * (event.duration_s or 0.0)), 600.0)
         yield (
-            jump(event.time_s, half_s, clock(event.time_s, long_run=long_run)),
+            jump(event.time_s, half_s, text(clock(event.time_s, long_run=long_run))),
             text(plain_name(event.kind)),
             text(event.place),
             text(quantity(event.value, event.unit, like=event.limit)),

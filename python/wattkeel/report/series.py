@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 
 from wattkeel.measures import rolling_change
-from wattkeel.report.interface import Array, ResultLike
+from wattkeel.report.interface import Array, SourceLike
 
 #: Samples reduced at a time; keeps a memory-mapped series of any length out of memory.
 CHUNK_SAMPLES = 1 << 20
@@ -97,7 +97,7 @@ class Reader:
         End of the record [s]; a partial last bucket of an envelope reaches only to here.
     """
 
-    def __init__(self, result: ResultLike, name: str) -> None:
+    def __init__(self, result: SourceLike, name: str) -> None:
         self.name = name
         self.tick_s = result.tick_s
         self.end_s = result.ticks * result.tick_s

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,15 +85,26 @@ def polyline(x: Array, y: Array) -> str:
     return " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
 
 
+def unbroken(values: Array) -> Iterator[slice]:
+    """Stretches of finite values: a gap of a record is no line."""
+    finite = np.isfinite(values)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], finite, [False]]).astype(np.int8)))
+    for first, stop in zip(edges[::2], edges[1::2], strict=True):
+        yield slice(int(first), int(stop))
+
+
 def _band_svg(frame: Frame, band: Band, factor: float, colour: int) -> str:
     middles: Array = band.start_s + (np.arange(len(band), dtype=np.float64) + 0.5) * band.period_s
     x = frame.at_x(middles)
     low, mean, high = (frame.at_y(factor * v) for v in (band.minimum, band.mean, band.maximum))
-    hull = f"{polyline(x, high)} {polyline(x[::-1], low[::-1])}"
-    return (
-        f'<polygon class="f{colour}" points="{hull}"/><polyline class="l{colour}" '
-        f'points="{polyline(x, mean)}"/>'
-    )
+    parts = []
+    for part in unbroken(band.mean):
+        hull = f"{polyline(x[part], high[part])} {polyline(x[part][::-1], low[part][::-1])}"
+        parts.append(
+            f'<polygon class="f{colour}" points="{hull}"/><polyline class="l{colour}" '
+            f'points="{polyline(x[part], mean[part])}"/>'
+        )
+    return "".join(parts)
 
 
 def legend(title: str, names: Iterable[tuple[str, int]]) -> str:

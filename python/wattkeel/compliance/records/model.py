@@ -30,6 +30,7 @@ class Wanted:
     power_columns: tuple[str, ...] = ()
     voltage_columns: tuple[str, ...] = ()
     frequency_column: str = ""
+    reactive_column: str = ""
     power_unit: str = ""
     voltage_unit: str = ""
     nominal_voltage_v: float | None = None
@@ -68,7 +69,7 @@ class MeasuredRecord(Record):
     kind : {"values", "waveform"}
         Values of a meter, or what was computed from waveforms.
     columns : dict of str to tuple of str
-        Columns in use by quantity: "power", "voltage", "frequency", "current".
+        Columns in use by quantity: "power", "reactive power", "voltage", "frequency", "current".
     notes : tuple of str
         What the reader decided or noticed.
     count : int

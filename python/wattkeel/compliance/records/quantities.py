@@ -27,6 +27,7 @@ Place = Callable[[Sequence[int]], str]
 NONE = "none"
 NOMINALS_HZ = (50.0, 60.0)
 VOLTAGE_UNITS = ("V", "kV", "MV", "mV", "pu")
+VAR_UNITS = {"var": 1.0, "kvar": 1e3, "mvar": 1e6}  # as headers are read, in lower case
 SQRT3 = math.sqrt(3.0)
 POI_POWER = "poi_power"  # of files that wattkeel wrote itself
 
@@ -45,11 +46,11 @@ class Part:
     Attributes
     ----------
     quantity : str
-        "power", "voltage" or "frequency".
+        "power", "reactive power", "voltage" or "frequency".
     names : tuple of str
         Columns, as in the file.
     values : ndarray, shape (n, k)
-        W (k = 1), pu or Hz (k = 1); NaN where there is none.
+        W, var, Hz (k = 1) or pu; NaN where there is none.
     phases : int
         How many of the columns of a voltage are phases; the one after them is the positive sequence.
     """
@@ -149,6 +150,37 @@ def _warn_of_refresh(time_s: Array, each: Array, notes: Notes) -> None:
         return
     usual_s, length_s = float(np.median(step_s)), float(time_s[-1] - time_s[0])
     sampling.warn_of_refresh(usual_s, sampling.refresh_of(time_s, each, length_s), length_s, notes)
+
+
+# ---------------------------------------------------------------------------------------------- reactive
+
+
+def choose_reactive(signals: Sequence[Signal], wanted: Wanted, notes: RecordNotes) -> list[Signal]:
+    """The column of reactive power: that named, else the only one by its unit."""
+    asked = wanted.reactive_column
+    if asked == NONE:
+        return []
+    found = named(signals, [asked], "--reactive-column", notes) if asked else []
+    wrong = [one.name for one in found if one.column.unit not in VAR_UNITS]
+    if wrong:
+        remedy = "name a column with such a unit: --reactive-column NAME"
+        notes.fault(f"{shown_names(wrong)} is not in var, kvar or Mvar", remedy)
+    found = found or [one for one in signals if one.column.unit in VAR_UNITS]
+    own = [one for one in found if one.column.plain == "poi_reactive_power"]
+    if len(own or found) > 1:
+        names = shown_names([one.name for one in found])
+        notes.warn(f"reactive power is not judged: several columns are: {names}; give --reactive-column")
+        return []
+    return own or found
+
+
+def reactive(chosen: Sequence[Signal], read: Values, wanted: Wanted) -> Part | None:
+    """Reactive power of the site, var, import (lagging) positive."""
+    if not chosen or not is_filled(read.of[chosen[0].index]):
+        return None
+    one = chosen[0]
+    values = read.of[one.index] * VAR_UNITS[one.column.unit]
+    return Part("reactive power", (one.name,), (-values if wanted.sign == "export" else values)[:, None])
 
 
 # ---------------------------------------------------------------------------------------------- voltage

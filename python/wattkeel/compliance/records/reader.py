@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,8 @@ def load_record(path: str | os.PathLike[str], *, where: str = "file", **options:
             One voltage, or the phases in their order; found by name when empty, not read when "none".
         frequency_column : str
             As `voltage_columns`.
+        reactive_column : str
+            Column of reactive power in var, kvar or Mvar; found by its unit when empty.
         power_unit, voltage_unit : str
             Unit of columns that state none; a column without a unit is a fault otherwise.
         nominal_voltage_v : float
@@ -93,7 +95,7 @@ def load_record(path: str | os.PathLike[str], *, where: str = "file", **options:
     chosen = _choose(source.signals, wanted, notes)
     if wanted.kind == "waveform":
         return _of_waveforms(path, wanted, source, source.read([]).clock_s, notes)
-    read = source.read([*chosen.power, *chosen.voltage, *chosen.frequency])
+    read = source.read([*chosen.power, *chosen.reactive, *chosen.voltage, *chosen.frequency])
     if wanted.kind == "auto" and _is_waveform(chosen, read, notes):
         return _of_waveforms(path, wanted, source, read.clock_s, notes)
     return _of_values(source, chosen, read, wanted, notes)
@@ -128,20 +130,20 @@ class _Chosen:
     power: list[Signal]
     voltage: list[Signal]
     frequency: list[Signal]
+    reactive: list[Signal]
     connection: str = ""
-    currents: list[Signal] = field(default_factory=list)
 
 
 def _choose(signals: list[Signal], wanted: Wanted, notes: RecordNotes) -> _Chosen:
     power = quantities.choose_power(signals, wanted, notes)
     voltage, connection = quantities.choose_voltage(signals, wanted, notes)
     frequency = quantities.choose_frequency(signals, wanted, notes)
+    reactive = quantities.choose_reactive(signals, wanted, notes)
     notes.check()
-    currents = [one for one in signals if one.quantity == "current"]
     if not (power or voltage or frequency):
         names = shown_names([one.name for one in signals])
         notes.stop(f"no column is power, voltage or frequency; columns: {names}", notes.choose)
-    return _Chosen(power, voltage, frequency, connection, currents)
+    return _Chosen(power, voltage, frequency, reactive, connection)
 
 
 def _is_waveform(chosen: _Chosen, read: Values, notes: RecordNotes) -> bool:
@@ -176,8 +178,9 @@ def _of_values(
     voltage = quantities.voltage(chosen.voltage, chosen.connection, read, wanted, source.place, notes)
     frequency = quantities.frequency(chosen.frequency, read, voltage, source.place, notes)
     notes.check()
-    held = [part for part in (power, voltage, frequency) if part is not None]
-    if not held:
+    reactive = quantities.reactive(chosen.reactive, read, wanted)
+    held = [part for part in (power, reactive, voltage, frequency) if part is not None]
+    if not (power or voltage or frequency):
         notes.stop(
             f"no column of {shown_names([one.name for one in source.signals])} can be judged"
             + (f": {'; '.join(notes.warnings)}" if notes.warnings else ""),
@@ -201,6 +204,7 @@ def _of_values(
         "nominal_frequency_hz": nominal_hz,
         "voltage_pu": pu,
         "phase_voltage_pu": phases_pu,
+        "reactive_power_var": np.ascontiguousarray(reactive.values[kept, 0]) if reactive else None,
         "frequency_hz": np.ascontiguousarray(frequency.values[kept, 0]) if frequency else None,
         "clock_s": (read.clock_s or 0.0) + begin_s,
         "remarks": stretch.remarks,
@@ -233,6 +237,8 @@ def _record(
     """The record, its power signed and scaled."""
     size = sized(power_w, tick_s, wanted, notes)
     notes.check()
+    if fields.get("reactive_power_var") is not None:
+        fields["reactive_power_var"] = fields["reactive_power_var"] * size.factor
     record = MeasuredRecord(
         power_w=np.zeros(0) if power_w is None else power_w * size.factor,
         tick_s=tick_s,

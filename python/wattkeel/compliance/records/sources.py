@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -117,7 +117,7 @@ class TableSource:
         self._judge(time.name, times, lacking=False)
         of, units = {}, {}
         for one in wanted:
-            find = power_unit if one.quantity == "power" else unit_of
+            find = _finder(one)
             cells = read_numbers(raw[one.index], find, decimal_comma=comma)
             self._judge(one.name, cells, lacking=True)
             of[one.index], units[one.index] = cells.values, self._unit(one, cells)
@@ -142,6 +142,15 @@ class TableSource:
                 self._notes.fault(message, "correct or delete them")
 
 
+def _finder(one: Signal) -> Callable[[str], str]:
+    """What reads a unit in the cells of a column."""
+    if one.quantity == "power":
+        return power_unit
+    if one.quantity == "other":
+        return lambda text: text.strip().lower() if text.strip().lower() == one.column.unit else ""
+    return unit_of
+
+
 def _channel(about: Label, unit: str) -> Signal:
     """Quantity of a channel, whose unit and phase are stated apart; where they do not tell, by its name."""
     if about.quantity == "other":
@@ -149,6 +158,8 @@ def _channel(about: Label, unit: str) -> Signal:
     column = describe_column(about.index, about.name)
     if stated := power_unit(unit):
         column = replace(column, unit=stated, kind="power")
+    elif about.quantity == "other" and unit:
+        column = replace(column, unit=unit.lower(), kind="foreign")
     return _signal(column, about)
 
 
