@@ -78,7 +78,7 @@ def test_run_writes_a_run_directory_and_says_where(scenario, capsys):
     assert str(run / "report.html") in out
     names = {path.name for path in run.iterdir()}
     wanted = {"manifest.json", "scenario.resolved.toml", "summary.json", "events.json", "ledger.json"}
-    assert wanted | {"findings.json", "report.html", "series"} == names
+    assert wanted | {"findings.json", "meters.json", "report.html", "series"} == names
     assert json.loads((run / "manifest.json").read_text())["complete"] is True
 
 
