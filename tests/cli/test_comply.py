@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
-import types
+import re
 from pathlib import Path
 
 import numpy as np
@@ -205,32 +204,25 @@ def test_a_run_directory_is_not_written_over(run, capsys):
     assert "is a run directory" in capsys.readouterr().err
 
 
-def test_suggestions_mend_findings(folder, capsys, monkeypatch):
-    """The room that suggests stands in for itself: what it is given, and that findings take its remedy."""
-    import dataclasses
-
-    room = types.ModuleType("wattkeel.interconnection.suggest")
-    asked = {}
-
-    def suggest_for_series(record, findings):
-        asked["record"] = record
-        failed = next(one for one in findings if one.verdict == "fail")
-        mended = dataclasses.replace(failed, remedy="a battery of 1 MWh")
-        return [types.SimpleNamespace(
-            profile=failed.profile, rule=failed.rule, action="add a battery of 1 MWh", verified=False,
-            value_after=None, verdict_after=None, method="closed form",
-            overrides={"storage.s.energy_j": 3.6e9}, toml="",
-            finding=mended,
-        )]  # fmt: skip
-
-    room.suggest_for_series = suggest_for_series
-    monkeypatch.setitem(sys.modules, "wattkeel.interconnection", types.ModuleType("wattkeel.interconnection"))
-    monkeypatch.setitem(sys.modules, "wattkeel.interconnection.suggest", room)
+def test_a_suggestion_for_a_record_is_a_closed_form_and_says_so(folder, capsys):
     main(["comply", write_record(), "--profile", "ieso_trlcl_v3", "--suggest"])
-    out = capsys.readouterr().out
-    assert "    remedy: a battery of 1 MWh" in out
-    assert "add a battery of 1 MWh\n    checked: not run; closed form\n    --set storage.s.energy_j=" in out
-    assert asked["record"].samples == 2400
+    said = " ".join(capsys.readouterr().out.split())
+    assert re.search(r"remedy: a store of [34][.]\d+ MW and [\d.]+ kWh usable", said)
+    told_last = said[said.index("what would mend it") :]
+    assert "ramp both max_change_in_window 15 s" in told_last
+    assert "not run; closed form" in told_last
+    assert "not verified: no scenario" in told_last
+
+
+def test_a_suggestion_for_a_run_is_run(folder, capsys):
+    Path("site.toml").write_text(SCENARIO.replace('limit = "100 MW"', 'limit = "5 kW"'))
+    main(["run", "site.toml", "--no-report", "--quiet", "--fail-on", "never"])
+    capsys.readouterr()
+    found = told(capsys, "runs/site", "--suggest")
+    assert found["suggestions"]
+    for one in found["suggestions"]:
+        assert one["verified"] == (one["verdict_after"] == "pass")
+        assert one["finding"]["remedy"] in {row["remedy"] for row in found["findings"]}
 
 
 def test_rules_of_ones_own_alone(folder, capsys):

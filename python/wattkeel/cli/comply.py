@@ -342,10 +342,16 @@ def _suggest(judged: _Judged) -> None:
     """Work out what would mend the failed rules; their findings take it over as `remedy`."""
     import importlib
 
+    from wattkeel.progress import Progress
+
     # By name: the room runs scenarios, and is loaded only where it is asked for.
     room: Any = importlib.import_module("wattkeel.interconnection.suggest")
     if judged.result is not None:
-        judged.suggestions = list(room.suggest(judged.result, judged.findings))
+        shown = Progress(1.0, unit="runs")
+        try:
+            judged.suggestions = list(room.suggest(judged.result, judged.findings, progress=shown))
+        finally:
+            shown.close()
     else:
         judged.suggestions = list(room.suggest_for_series(judged.record, judged.findings))
     mended = {(one.profile, one.rule): one.finding for one in judged.suggestions}
