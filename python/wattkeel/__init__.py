@@ -16,7 +16,17 @@ from typing import TYPE_CHECKING, Any
 from wattkeel._version import __version__
 
 if TYPE_CHECKING:
-    from wattkeel import ageing, interop, parameters, power_quality, qualify, resonance, sizing, stages
+    from wattkeel import (
+        ageing,
+        interop,
+        meters,
+        parameters,
+        power_quality,
+        qualify,
+        resonance,
+        sizing,
+        stages,
+    )
     from wattkeel.battery_stage import BatterySnapshot, BatteryStep, BatteryStepper
     from wattkeel.engine import Engine, Snapshot
     from wattkeel.errors import Fault, MissingExtra, ScenarioError, SimulationError
@@ -41,6 +51,7 @@ __all__ = [
     "ageing",
     "interop",
     "load",
+    "meters",
     "open_result",
     "parameters",
     "power_quality",
@@ -69,7 +80,9 @@ _HOME = {
     "simulate": "simulation",
 }
 
-_MODULES = ("ageing", "interop", "parameters", "power_quality", "qualify", "resonance", "sizing", "stages")
+_MODULES = (
+    "ageing", "interop", "meters", "parameters", "power_quality", "qualify", "resonance", "sizing", "stages",
+)  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -150,8 +150,8 @@ def content(
         )
     if not found["segments"]:
         raise CannotJudgeError(
-            f"a record of more than {meters.KEPT} samples is read in segments of {segment_s:.6g} s; less than "
-            f"one is left behind the {record.settle_s + settle_s:.6g} s that are not judged"
+            f"a record of more than {meters.KEPT} samples is read in segments of {segment_s:.6g} s; less "
+            f"than one is left behind the {record.settle_s + settle_s:.6g} s that are not judged"
         )
     remark = (
         f"a record of more than {meters.KEPT} samples: spectra of {found['segments']} segments of "
