@@ -18,6 +18,7 @@ from wattkeel._version import __version__
 if TYPE_CHECKING:
     from wattkeel import (
         ageing,
+        compliance,
         interop,
         meters,
         parameters,
@@ -49,6 +50,7 @@ __all__ = [
     "Snapshot",
     "__version__",
     "ageing",
+    "compliance",
     "interop",
     "load",
     "meters",
@@ -81,8 +83,17 @@ _HOME = {
 }
 
 _MODULES = (
-    "ageing", "interop", "meters", "parameters", "power_quality", "qualify", "resonance", "sizing", "stages",
-)  # fmt: skip
+    "ageing",
+    "compliance",
+    "interop",
+    "meters",
+    "parameters",
+    "power_quality",
+    "qualify",
+    "resonance",
+    "sizing",
+    "stages",
+)
 
 
 def __getattr__(name: str) -> Any:

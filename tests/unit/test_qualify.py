@@ -56,7 +56,10 @@ def test_every_verdict_carries_version_and_evidence() -> None:
         assert ("read in the document" in test.standing) is seen
         assert "unconfirmed" in test.method_note
     found = outcome(10)
-    assert {row.finding.evidence for row in found.criteria} == {"third_party_code"}
+    evidence = {row.item: row.finding.evidence for row in found.criteria}
+    assert evidence["step_25pct"] == "third_party_code"
+    assert evidence["frequency_deviation"] == "user"  # the limit is one of the example
+    assert outcome(10, {"qualify": {"black_start": None}}).criteria[-1].finding.evidence == "none"
     assert {row.finding.date for row in found.criteria} == {"2026-05-28"}
 
 

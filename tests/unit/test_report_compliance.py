@@ -22,7 +22,6 @@ from wattkeel.report.drawing import course, identity, samples
 from wattkeel.report.interface import FindingLike
 from wattkeel.report.matrix import KINDS, matrix_table, short_name
 from wattkeel.report.moments import DRAWINGS, compliance_parts, day_of, draw
-from wattkeel.report.standing import STANDING, age
 from wattkeel.result import EventWindow
 
 DAY = date(2026, 11, 26)
@@ -559,34 +558,6 @@ def test_remedies_are_told_beside_the_rule():
 
 
 # ------------------------------------------------------------------------------------------------ words
-
-
-@pytest.mark.parametrize(
-    ("dated", "old"),
-    [
-        ("2026-11-20", "6 days"),
-        ("2026-06-19", "5 months"),
-        ("2025-01", "23 months"),
-        ("2018-04-06", "8 years"),
-        ("2018", "8 years, by the year alone"),
-        ("2025 (day not seen)", "1 year, by the year alone"),
-        ("2026", "of this year"),
-        ("2027-01-01", "dated after this page"),
-        ("2026-13-01", ""),
-        ("", ""),
-        ("soon", ""),
-    ],
-)
-def test_age_of_a_rule(dated, old):
-    assert age(dated, DAY) == old
-
-
-def test_every_status_of_a_profile_has_words():
-    from wattkeel.compliance.profile import EVIDENCE, STATUSES
-    from wattkeel.report.standing import EVIDENCE as TOLD
-
-    assert set(STATUSES) <= set(STANDING)
-    assert set(EVIDENCE) <= set(TOLD)
 
 
 def test_the_day_of_a_run_is_that_of_its_manifest():

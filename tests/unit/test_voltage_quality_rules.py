@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from ride_records import POWER_W, TICK_S, event, findings, measured, one, profile, run, stretches
 
+import wattkeel as wk
 from wattkeel import power_quality
 from wattkeel.compliance import demand
 from wattkeel.compliance.record import Record
@@ -181,6 +182,9 @@ class TestDemand:
         found = demand(np.full(100, 1.0), 1.0, 900.0)
         assert found.power_w.size == 0
         assert np.isnan(found.highest_w)
+
+    def test_it_is_public(self) -> None:
+        assert wk.compliance.demand is demand
 
     def test_all_faults_at_once(self) -> None:
         with pytest.raises(ScenarioError) as caught:

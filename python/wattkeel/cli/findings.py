@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from wattkeel.cli.common import table, verdict_text
+from wattkeel.standing import EVIDENCE, STANDING, age, standing
 
 if TYPE_CHECKING:
     from wattkeel.compliance import Finding
@@ -16,25 +17,6 @@ if TYPE_CHECKING:
 WIDTH = 110
 SCENARIO = "scenario"
 
-#: Standing of a document, firmest first, as the closing footnote names it.
-STANDINGS = {
-    "in_force": "in force",
-    "adopted": "adopted",
-    "adopted_secondary": "adopted, as reported at second hand",
-    "proposed": "proposed: not binding",
-    "draft": "draft: not binding",
-    "guideline": "guideline",
-    "equipment_envelope": "envelope of equipment: no grid rule",
-    "example": "example: no rule",
-    "not_seen": "document not seen",
-    "user": "rule of your own",
-}
-EVIDENCE = {
-    "primary_excerpt": "read in the document itself",
-    "secondary_quote": "read in a secondary text",
-    "code_transcription": "read in code that transcribes the standard",
-    "third_party_code": "read in an application built on the document, the weakest evidence",
-}
 FAIL_ON = ("fail", "marginal", "not-evaluated", "never")
 FAIL_ON_HELP = (
     "exit 1 when a rule fails (default); when one is also marginal; when one could also not be "
@@ -180,40 +162,9 @@ def item(name: str, text: str, indent: str = "    ") -> list[str]:
 
 def _standing(finding: Finding, day: datetime.date) -> str:
     """Return ``proposed 2026-06-19, 5 months old``."""
-    words = finding.status.replace("_", " ")
+    words = standing(finding.status)
     old = age(finding.date, day)
     return " ".join(part for part in (words, finding.date) if part) + (f", {old}" if old else "")
-
-
-def age(date: str, day: datetime.date) -> str:
-    """Return how old a document is, in years and months; empty where its date is not known.
-
-    Parameters
-    ----------
-    date : str
-        ISO date, or a year with a remark ("2025 (day not seen)"), of which only years are counted.
-    day : date
-        The present.
-    """
-    found = re.match(r"(\d{4})(?:-(\d\d)-(\d\d))?", date)
-    if not found:
-        return ""
-    if found[2] is None:
-        years = day.year - int(found[1])
-        return f"{years} years old or less" if years > 1 else "at most 2 years old" if years == 1 else ""
-    then = datetime.date.fromisoformat(found[0])
-    months = 12 * (day.year - then.year) + day.month - then.month - (day.day < then.day)
-    if months < 0:
-        return "not yet in force"
-    if months == 0:
-        return "less than a month old"
-    years, rest = divmod(months, 12)
-    parts = [_counted(years, "year"), _counted(rest, "month")]
-    return " ".join(part for part in parts if part) + " old"
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count} {word}{'s' if count != 1 else ''}" if count else ""
 
 
 # ---------------------------------------------------------------------------------------------- the rest
@@ -254,6 +205,12 @@ def _names(findings: Sequence[Finding]) -> str:
     return "; ".join(texts)
 
 
+def _words(status: str) -> str:
+    """A standing and what it means."""
+    mark, meaning = STANDING.get(status, (standing(status), ""))
+    return f"{mark} ({meaning})" if meaning else mark
+
+
 def _standings(findings: Sequence[Finding]) -> Iterator[str]:
     """The footnote: which documents are in force, adopted, proposed, drafts, guidelines."""
     groups: dict[str, list[str]] = {}
@@ -265,9 +222,9 @@ def _standings(findings: Sequence[Finding]) -> Iterator[str]:
     if not groups:
         return
     yield from ("", "standing of the rules (check the current official document before claiming compliance)")
-    order = {status: place for place, status in enumerate(STANDINGS)}
+    order = {status: place for place, status in enumerate(STANDING)}
     for status in sorted(groups, key=lambda one: order.get(one, len(order))):
         yield from textwrap.wrap(
-            f"{STANDINGS.get(status, status)}: {', '.join(groups[status])}", WIDTH,
+            f"{_words(status)}: {', '.join(groups[status])}", WIDTH,
             initial_indent="  ", subsequent_indent="    ", break_long_words=False, break_on_hyphens=False,
         )  # fmt: skip

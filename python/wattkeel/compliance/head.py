@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from wattkeel.compliance.kinds import DATE, POSITIVE, SHARE, TEXT, TEXTS, TRUTH, Kind, choice
+from wattkeel.standing import EVIDENCE, STANDING
 
 __all__ = [
     "APPLIES_TO",
@@ -23,25 +24,7 @@ __all__ = [
     "Key",
 ]
 
-STATUSES: dict[str, str] = {
-    "in_force": "in force",
-    "adopted": "adopted, not yet in force",
-    "adopted_secondary": "adopted, known at second hand only",
-    "proposed": "proposed",
-    "draft": "draft or straw proposal",
-    "guideline": "published guideline of the operator, the utility or the vendor",
-    "equipment_envelope": "immunity of equipment, no rule of the connection",
-    "example": "example of a rule, or observed data",
-    "not_seen": "the document is known, its numbers are not",
-    "user": "a file of your own",
-}
-EVIDENCE: dict[str, str] = {
-    "primary_excerpt": "read in the document itself",
-    "secondary_quote": "read in a list or paper that quotes it",
-    "code_transcription": "read in code that transcribes the standard",
-    "third_party_code": "read in an application built on the document: weakest",
-    "none": "not recorded",
-}
+STATUSES: dict[str, str] = {status: meaning for status, (_, meaning) in STANDING.items()}
 APPLIES_TO: dict[str, str] = {
     "load": "loads",
     "transmission_connected_demand": "demand at the transmission grid",

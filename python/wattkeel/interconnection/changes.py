@@ -57,7 +57,7 @@ class Change:
         """All but one part."""
         return Change({other: part for other, part in self.parts.items() if other != name})
 
-    def of_any_size(self, size: float) -> Change:
+    def of_any_size(self, power: float, energy: float) -> Change:
         """The change itself: a setting has no size."""
         return self
 

@@ -41,6 +41,8 @@ Array = NDArray[np.float64]
 HIGHEST_FLOOR_PU = 0.90
 #: Part of a limit that a design may use: the rest is for what converters leave of edges.
 USED = 0.9
+#: Window of a rule whose profile cannot be read, s: that of most rules on seconds.
+_USUAL_WINDOW_S = 5.0
 #: Longest record that is reckoned sample by sample; longer ones are taken in means.
 _SAMPLES = 400_000
 
@@ -106,6 +108,7 @@ def wave_for(finding: Finding, keys: Mapping[str, Any], load_w: Array, tick_s: f
     limit_w = finding.limit * scale
     window = keys.get("window_s", 0.0)
     window_s = float(max(window) if isinstance(window, list) else window)
+    window_s = window_s or finding.window_s or _USUAL_WINDOW_S
     low_hz = _low_hz(keys)
     if finding.block == "dynamic_range":
         size_w = limit_w if math.isfinite(limit_w) else finding.limit * float(load_w.max())
@@ -114,8 +117,7 @@ def wave_for(finding: Finding, keys: Mapping[str, Any], load_w: Array, tick_s: f
     if not math.isfinite(limit_w):  # a share of energy, a voltage in per cent: the swing in proportion
         return Wave(math.inf, USED * share * swing_w, "the swing in proportion to the limit")
     if finding.block == "ramp" and finding.unit != "MW":
-        over_s = window_s or 60.0
-        return Wave(limit_w, limit_w * over_s, f"a slope of {ramp_text(limit_w)} is one over any window")
+        return Wave(limit_w, limit_w * window_s, f"a slope of {ramp_text(limit_w)} is one over any window")
     if finding.block == "ramp" or (finding.block == "power_variation" and not low_hz):
         return Wave(
             USED * limit_w / window_s,

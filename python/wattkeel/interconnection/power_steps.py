@@ -55,13 +55,13 @@ class Step:
     ----------
     name : str
     at : callable
-        Change for a size, 1 as the closed form gives it.
+        Change for a size of power and one of energy, 1 as the closed form gives them.
     sized : bool
-        Whether the size matters: then the smallest that does is looked for.
+        Whether the sizes matter: then the smallest that do are looked for.
     """
 
     name: str
-    at: Callable[[float], Change]
+    at: Callable[[float, float], Change]
     sized: bool = False
 
 
@@ -176,9 +176,9 @@ def power_steps(site: Site, finding: Finding, wave: Wave) -> tuple[list[Step], l
     return steps, out
 
 
-def _sized(site: Site, need: StorageNeed, rest: Change) -> Callable[[float], Change]:
+def _sized(site: Site, need: StorageNeed, rest: Change) -> Callable[[float, float], Change]:
     """A store of a size with all the rest."""
-    return lambda size: _store(site, need, size) | rest
+    return lambda power, energy: _store(site, need, power, energy) | rest
 
 
 def _training(site: Site) -> list[Any]:
@@ -287,12 +287,12 @@ def _control(site: Site, wave: Wave, average_s: float) -> Change:
     return Change.of("control", values, words)
 
 
-def _store(site: Site, need: StorageNeed, size: float) -> Change:
+def _store(site: Site, need: StorageNeed, power: float, energy: float) -> Change:
     """More of the storage that is there, or a store where there is none."""
-    power_w = _rounded(size * POWER_ROOM * need.power_w)
+    power_w = _rounded(power * POWER_ROOM * need.power_w)
     # The state of charge starts in the middle: each half has to hold what goes one way.
     half_j = max(need.start_j, need.energy_j - need.start_j)
-    energy_j = _rounded(size * ENERGY_ROOM * 2.0 * half_j)
+    energy_j = _rounded(energy * ENERGY_ROOM * 2.0 * half_j)
     if site.scenario.model.storage:
         return _more(site, power_w, energy_j)
     return _new(site, power_w, energy_j)

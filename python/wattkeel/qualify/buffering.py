@@ -17,7 +17,7 @@ from wattkeel.loading import bus_load_w, inlet_w, mean_import_w
 from wattkeel.measures import rolling_average_ramp, rolling_range
 from wattkeel.qualify.bench import Bench, Log, Order, Segment, loads, run
 from wattkeel.qualify.context import Context
-from wattkeel.qualify.outcome import Chart, Criteria, Reading, TestOutcome, series_of, verdict_of
+from wattkeel.qualify.outcome import OWN, Chart, Criteria, Reading, TestOutcome, series_of, verdict_of
 from wattkeel.qualify.swings import swing
 
 __all__ = ["buffering_test"]
@@ -205,6 +205,7 @@ def _judge_ringing(criteria: Criteria, context: Context, log: Log, settings: mod
         settings.oscillation_pu,
         "pu",
         method="peak to peak behind the linear trend; our limit (qualify.buffering.oscillation)",
+        evidence=OWN,
         note=f"second half of the held load over its first half: {ratio:.3g}; sensitivity: {told}",
         quantity="poi.power_w",
     )

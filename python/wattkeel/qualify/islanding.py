@@ -16,7 +16,7 @@ import numpy as np
 from wattkeel._generated import models
 from wattkeel.qualify.bench import Bench, Log, Order, Segment, dark, run
 from wattkeel.qualify.context import Context
-from wattkeel.qualify.outcome import Chart, Criteria, Reading, TestOutcome, series_of, verdict_of
+from wattkeel.qualify.outcome import OWN, Chart, Criteria, Reading, TestOutcome, series_of, verdict_of
 from wattkeel.qualify.small_signal import forming_margin, support_margin
 from wattkeel.qualify.swings import band_swing, settled_after_s
 
@@ -182,6 +182,7 @@ def island_test(context: Context) -> TestOutcome:
         "thd",
         "total harmonic distortion of the voltage",
         "the limit was not seen, and an RMS engine has no harmonics: measure it on the system itself",
+        evidence="none",
     )
     _judge_served(criteria, log, first_s, end_s)
     notes = [
@@ -255,6 +256,7 @@ def _judge_served(criteria: Criteria, log: Log, start_s: float, stop_s: float) -
         "",
         method="sum over ticks of load less unserved power, over the load",
         note="a shortage of power or energy" if short.size else "",
+        evidence=OWN,
         at_least=True,
         quantity="poi.unserved_power_w",
     )

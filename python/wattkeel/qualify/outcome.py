@@ -14,8 +14,21 @@ from wattkeel.compliance.finding import Finding, Verdict
 from wattkeel.qualify.bench import Log
 from wattkeel.qualify.guideline import PROFILE, Guideline, GuidelineTest
 
-__all__ = ["Chart", "Criteria", "Criterion", "Reading", "Series", "TestOutcome", "series_of", "verdict_of"]
+__all__ = [
+    "OWN",
+    "USER",
+    "Chart",
+    "Criteria",
+    "Criterion",
+    "Reading",
+    "Series",
+    "TestOutcome",
+    "series_of",
+    "verdict_of",
+]
 
+OWN, USER = "own_choice", "user"
+"""Evidence of a limit that is no number of the guideline: ours, or one that the user has set."""
 TOLERANCE = 1e-9
 """Relative tolerance of a comparison with a limit."""
 
@@ -50,12 +63,15 @@ class Criterion:
         Item and description of the row.
     counts : bool
         Whether the verdict of the test depends on it: not for values that are shown without a criterion.
+    version : str
+        Version of the guideline that it comes from, where that is not the version of its test; empty else.
     """
 
     finding: Finding
     item: str
     description: str
     counts: bool = True
+    version: str = ""
 
     @property
     def answer(self) -> str:
@@ -181,6 +197,7 @@ class Criteria:
         resolution: float = 0.0,
         quantity: str = "",
         counts: bool = True,
+        evidence: str = "",
     ) -> None:
         """Add a criterion: every reading against the limit.
 
@@ -208,6 +225,9 @@ class Criteria:
             Signal that was judged.
         counts : bool
             See `Criterion`.
+        evidence : str
+            Where the limit comes from, if not from the guideline: `OWN` or `USER`, which is taken where
+            `missing` is given.
         """
         worst = _worst(readings, at_least)
         told = "; ".join(f"{one.label}: {one.value:.6g} {unit}".rstrip() for one in readings)
@@ -221,8 +241,11 @@ class Criteria:
             "time_s": None if worst is None else worst.time_s,
             **self._about,
         }
+        if evidence or missing:
+            common["evidence"] = evidence or USER
         if missing and limit == 0.0:
             reason = f"criterion not known; set {missing} to judge it"
+            common["evidence"] = "none"
             finding = Finding(verdict="not_evaluated", note=_joined(reason, told, note), **common)
             self.rows.append(Criterion(finding, item, description, counts))
             return
@@ -245,11 +268,21 @@ class Criteria:
         )
         self.rows.append(Criterion(finding, item, description, counts))
 
-    def open(self, item: str, description: str, reason: str, *, counts: bool = False) -> None:
+    def open(
+        self,
+        item: str,
+        description: str,
+        reason: str,
+        *,
+        counts: bool = False,
+        evidence: str = "",
+        version: str = "",
+    ) -> None:
         """Add a criterion that cannot be judged, with the reason."""
         rule = f"{self._test.requirement_id}.{item}"
-        finding = Finding(rule=rule, verdict="not_evaluated", note=reason, **self._about)
-        self.rows.append(Criterion(finding, item, description, counts))
+        about = self._about | ({"evidence": evidence} if evidence else {})
+        finding = Finding(rule=rule, verdict="not_evaluated", note=reason, **about)
+        self.rows.append(Criterion(finding, item, description, counts, version))
 
     def emt(self, item: str, description: str, reason: str) -> None:
         """Add a criterion that an RMS engine cannot decide."""

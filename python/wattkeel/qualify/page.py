@@ -179,6 +179,10 @@ def _chart(outcome: TestOutcome, chart: Chart) -> str:
     if not lines:
         return ""
     time = columns["time_s"]
+    first = 0
+    if chart.unit == "Hz":  # a dark bus has none: the axis begins where it is lit
+        first = int(np.argmax(lines[0][1] > 0.0))
+        lines = [(name, values[first:]) for name, values in lines]
     bands = [(name, *_buckets(values)) for name, values in lines]
     low, high = min(float(band[1].min()) for band in bands), max(float(band[3].max()) for band in bands)
     pad = max(0.06 * (high - low), 1e-3 * max(abs(low), abs(high)), 1e-9)
@@ -196,7 +200,7 @@ def _chart(outcome: TestOutcome, chart: Chart) -> str:
         )
     ]
     for colour, (_, least, mean, most) in enumerate(bands):
-        x = frame.at_x(np.linspace(0.0, end_s, least.size))
+        x = frame.at_x(np.linspace(float(time[first]), end_s, least.size))
         hull = f"{polyline(x, frame.at_y(most))} {polyline(x[::-1], frame.at_y(least)[::-1])}"
         parts.append(f'<polygon class="f{colour}" points="{hull}"/>')
         parts.append(f'<polyline class="l{colour}" points="{polyline(x, frame.at_y(mean))}"/>')

@@ -19,7 +19,7 @@ from wattkeel._generated import models
 from wattkeel.errors import Fault, ScenarioError
 from wattkeel.qualify.bench import LEAST_W, Bench, Log, Order, Segment, run
 from wattkeel.qualify.context import Context
-from wattkeel.qualify.outcome import Chart, Criteria, Reading, TestOutcome, series_of, verdict_of
+from wattkeel.qualify.outcome import USER, Chart, Criteria, Reading, TestOutcome, series_of, verdict_of
 from wattkeel.qualify.swings import settled_after_s
 
 __all__ = ["Point", "points_of", "ride_through_test"]
@@ -201,6 +201,7 @@ def _judge_trips(
         0.0,
         "s",
         method="every trip stage timed on the terminal voltage, every tick",
+        evidence=USER,
         note=note,
         resolution=log.tick_s,
         quantity="site.voltage_pu",

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from wattkeel._generated import models
 from wattkeel.qualify.bench import LEAST_W, Bench, Log, Order, Segment, run
 from wattkeel.qualify.context import Context
-from wattkeel.qualify.outcome import Chart, Criteria, Reading, Series, TestOutcome, verdict_of
+from wattkeel.qualify.outcome import OWN, Chart, Criteria, Reading, Series, TestOutcome, verdict_of
 from wattkeel.qualify_checks import CHANNELS
 from wattkeel.scenario import Scenario
 
@@ -77,6 +77,8 @@ def telemetry_test(context: Context) -> TestOutcome:
             "clients",
             f"{test.keys['modbus_tcp_clients_v0_4']} simultaneous Modbus TCP clients (v0.4 only)",
             "communication is not modelled: prove it on the system itself",
+            evidence="third_party_code",
+            version="0.4",
         )
     return TestOutcome(
         test,
@@ -240,6 +242,7 @@ def _judge_points(
         POINT_PCT,
         "%",
         method=f"mean power at the terminals; {POINT_PCT:g} % is our choice: auxiliaries count",
+        evidence=OWN,
     )
 
 

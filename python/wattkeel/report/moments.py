@@ -14,7 +14,8 @@ from wattkeel.report.matrix import matrix_table
 from wattkeel.report.outcome import UNJUDGED
 from wattkeel.report.power_drawings import band_of, change, demand, line, percentile, spectrum, worst_label
 from wattkeel.report.sections import VERDICTS
-from wattkeel.report.standing import standing, standing_table
+from wattkeel.report.standing import standing_table
+from wattkeel.standing import standing
 
 __all__ = ["DRAWINGS", "compliance_parts", "day_of", "draw"]
 

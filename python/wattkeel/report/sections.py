@@ -26,7 +26,7 @@ from wattkeel.report.markup import (
 from wattkeel.report.outcome import UNJUDGED, not_recorded
 from wattkeel.report.panels import signal_names, storage_units
 from wattkeel.report.series import Reader
-from wattkeel.report.standing import standing
+from wattkeel.standing import standing
 from wattkeel.summary import nominal_energy_j, settled_s
 
 #: Verdict -> (order, word); the style sheet colours by the verdict's name.
