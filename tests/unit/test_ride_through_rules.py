@@ -77,6 +77,13 @@ class TestTimes:
             assert "the record does not enter this band" in found[rule].note
             assert "wattkeel capability" in found[rule].note
 
+    def test_a_trip_as_the_voltage_falls_further_fails(self) -> None:
+        # Per band, 0.25 s at 0.8 pu end because the voltage falls on, not because a time is over.
+        volts = stretches((1.0, 1.0), (0.8, 0.25), (0.6, 1.0), (1.0, 2.0))
+        found = one(run(volts, event("load_transferred", 1.249)), ERCOT, "voltage_ride_through 0.8-0.9 pu")
+        assert found.verdict == "fail"
+        assert {each["verdict"] for each in found.readings} == {"fail"}
+
     def test_timers_start_anew_on_return(self) -> None:
         voltage = stretches((1.0, 1.0), (0.3, 0.2), (1.0, 0.001), (0.3, 0.2), (1.0, 1.0))
         found = one(run(voltage, event("load_transferred", 1.341)), ERCOT, DEEP)
@@ -129,9 +136,13 @@ class TestContinuousBand:
         assert one(record, ERCOT, WHOLE).verdict == "pass"
         assert one(record, ERCOT, "frequency_ride_through 57-58.8").verdict == "fail"
 
-    def test_a_trip_in_the_first_tick_after_a_sag_is_marginal(self) -> None:
-        record = run(sag(0.3, 0.1), event("load_transferred", 1.1))
-        assert one(record, ERCOT, DEEP).verdict == "marginal"
+    @pytest.mark.parametrize("left_s", [1.098, 1.099, 1.1])
+    def test_a_trip_as_the_voltage_comes_back_fails(self, left_s: float) -> None:
+        # Neither 0.25 s nor the continuous band let it leave: a tick more or less changes nothing.
+        record = run(sag(0.3, 0.1), event("load_transferred", left_s))
+        found = one(record, ERCOT, DEEP)
+        assert (found.verdict, found.value) == ("fail", pytest.approx(left_s - 1.0))
+        assert found.limit == pytest.approx(0.1 if left_s < 1.1 else 0.101)
         assert one(record, ERCOT, WHOLE).verdict == "pass"
         assert one(run(sag(0.3, 0.1), event("load_transferred", 1.102)), ERCOT, WHOLE).verdict == "fail"
 

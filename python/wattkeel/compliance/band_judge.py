@@ -297,7 +297,8 @@ def _ridden(side: Excursions, view: View, band: Band) -> list[_Ridden]:
         return []
     counts = side.timers(side.runs(band, view.timer, bands))
     length = side.last - side.first
-    obliged = np.minimum(view.obliged(side), length)
+    open_until = view.obliged(side)
+    obliged = np.minimum(open_until, length)
     # a band that is entered only after the obligation has ended asks for nothing
     asked = np.where(_count_at(side.timers(inside), side, obliged) > 0, _count_at(counts, side, obliged), 0)
     rode = _count_at(counts, side, length)
@@ -307,7 +308,8 @@ def _ridden(side: Excursions, view: View, band: Band) -> list[_Ridden]:
         if number in off:
             continue
         loss = by_number.get(number)
-        one = _one(side, view, band, number, inside, counts, int(asked[number]), int(rode[number]), loss)
+        ticks = int(asked[number]), int(rode[number]), int(open_until[number])
+        one = _one(side, view, band, number, inside, counts, ticks, loss)
         if one is not None:
             out.append(one)
     return out
@@ -315,10 +317,11 @@ def _ridden(side: Excursions, view: View, band: Band) -> list[_Ridden]:
 
 def _one(
     side: Excursions, view: View, band: Band, number: int, inside: np.ndarray, counts: Ticks,
-    asked: int, rode: int, loss: Loss | None,
+    ticks: tuple[int, int, int], loss: Loss | None,
 ) -> _Ridden | None:  # fmt: skip
     begin = int(side.start[number])
-    blamed = False
+    asked, rode, open_until = ticks
+    blamed, spare_s = False, 0.0
     if loss is not None:
         place = loss.tick - int(side.first[number])
         rode = int(counts[begin + place - 1]) if place > 0 else 0
@@ -328,13 +331,19 @@ def _one(
             if not inside[begin : begin + place].any():
                 return None
             asked = min(asked, rode)
+        else:
+            place_at = side.value[min(begin + place, end - 1)]
+            spare_s = (place - open_until) * side.tick_s
+            if open_until > end - begin:  # still obliged when the voltage came back: its time is the rule's
+                spare_s = rode * side.tick_s - float(band.time_s(place_at))
+                asked = max(asked, rode + 1)  # nor may the load leave right then
     limit_s = min(asked * side.tick_s, band.longest_s())
     if asked == 0:
         return None
     value_s = rode * side.tick_s
     verdict: Verdict = "pass"
     if blamed and loss is not None:
-        verdict = _verdict(value_s - limit_s, value_s, band, side.tick_s)
+        verdict = _verdict(spare_s, value_s, band, side.tick_s)
         if loss in view.undecided and verdict == "fail":
             verdict = "marginal"
     return _Ridden(number, value_s, limit_s, verdict, loss if blamed else None)
