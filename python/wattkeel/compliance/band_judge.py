@@ -57,6 +57,8 @@ class View:
         Whether a momentary cessation counts as a loss.
     ends : ndarray or None
         Ticks for which each excursion below obliges, where that does not follow from the bands.
+    untold : frozenset of int
+        First ticks of the excursions that say nothing, since there was no load to lose.
     """
 
     labels: tuple[str, ...]
@@ -68,6 +70,7 @@ class View:
     undecided: Sequence[Loss] = ()
     counts_cessation: bool = False
     ends: Ticks | None = None
+    untold: frozenset[int] = frozenset()
 
     def obliged(self, side: Excursions) -> Ticks:
         """Ticks for which each excursion of a side obliges the site to stay."""
@@ -305,7 +308,7 @@ def _ridden(side: Excursions, view: View, band: Band) -> list[_Ridden]:
     out = []
     by_number, off = _losses_of(side, view.losses)
     for number in np.flatnonzero(entered).tolist():
-        if number in off:
+        if number in off or int(side.first[number]) in view.untold:
             continue
         loss = by_number.get(number)
         ticks = int(asked[number]), int(rode[number]), int(open_until[number])
@@ -391,9 +394,10 @@ def _not_entered(record: Record, ask: Ask, views: Sequence[View], index: int) ->
     below = band.high <= views[0].table.low
     entered = any(band.holds(view.side(below).value).any() for view in views)
     if entered:
+        empty = "with no import before, " if any(view.untold for view in views) else ""
         return (
-            "the record enters this band only while the load was off already, or after the obligation had "
-            f"ended; {SWEEP}"
+            f"the record enters this band only while the load was off already, {empty}or after the "
+            f"obligation had ended; {SWEEP}"
         )
     sides = [view.side(below) for view in views if len(view.side(below))]
     if sides:
