@@ -26,6 +26,7 @@ from wattkeel.compliance.record import CannotJudgeError, Measured, Reading, Reco
 __all__ = ["Ask", "View", "band_name", "judge_bands", "merged", "unjudged"]
 
 SWEEP = "sweep depth and duration with `wattkeel capability` to see whether the load would ride through"
+SHORTER = "the record asks for less time than the rule: it shows that the load rode what there was, no more"
 RANK: dict[str, int] = {"pass": 0, "marginal": 1, "fail": 2}
 #: Shortest record that shows load staying where nothing happens, s; shorter where a table's times are.
 LEAST_S = 1.0
@@ -264,6 +265,8 @@ def _timed(
         "min_duration_s": first.shortest_s(),
         "row": plain(first.row.keys),
     }
+    if worst.limit_s < first.shortest_s() * (1.0 - measures.TOLERANCE):
+        details["cautions"] = [SHORTER]
     method = (
         "time for which the load stayed connected while the value was in the band, of the time for which it "
         f"had to, worst excursion; timers are reset on return to the continuous band; {ask.method}"

@@ -165,9 +165,14 @@ def _rocof(record: Record, profile: Profile, keys: Mapping[str, Any]) -> Measure
         f"largest |f(t) - f(t - w)| / w, w = {text} s, that the load rode through, of the largest in the "
         f"record up to {withstand:g} Hz/s; {how}"
     )
+    details: dict[str, Any] = {"row": plain(keys), "window_s": windows_s}
+    if largest < withstand * (1.0 - measures.TOLERANCE):
+        slower = f"no rate of the record reaches the {withstand:g} Hz/s to be withstood"
+        notes.append(slower)
+        details["cautions"] = [slower]
     return Measured(
         merged(readings), withstand, "Hz/s", method, list(dict.fromkeys(notes)), at_least=True,
-        details={"row": plain(keys), "window_s": windows_s}, quantity=FREQUENCY,
+        details=details, quantity=FREQUENCY,
     )  # fmt: skip
 
 

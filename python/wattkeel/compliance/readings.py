@@ -54,6 +54,35 @@ def worst_moment(
     )
 
 
+def windows(
+    record: Record, window_s: float, settle_s: float = 0.0
+) -> tuple[list[tuple[str, int]], list[str]]:
+    """Windows in ticks that stand for one in seconds, by the label of their reading, and a remark.
+
+    Samples seldom show a window that is no whole number of their spacing: what changes by just the limit in
+    15 s changes by less in the 14 s that samples every 2 s show, and by more in 16 s. Both are read.
+
+    Parameters
+    ----------
+    record : Record
+    window_s : float
+        Length of the closed window, s.
+    settle_s : float
+        Time that filters settle, s.
+    """
+    ticks = measures.window_ticks(window_s, record.tick_s)
+    shorter_s = ticks * record.tick_s
+    if shorter_s >= window_s * (1.0 - measures.TOLERANCE):
+        return [("", ticks)], []
+    found = [(f"samples {shorter_s:.6g} s apart", ticks)]
+    text = f"{shorter_s:.6g} s"
+    if record.samples - record.first(settle_s) > ticks + 1:
+        longer_s = shorter_s + record.tick_s
+        found.append((f"samples {longer_s:.6g} s apart", ticks + 1))
+        text += f" and over {longer_s:.6g} s"
+    return found, [f"sampling {record.tick_s:g} s has no window of {window_s:g} s: read over {text}"]
+
+
 def span_of(record: Record, label: str, found: Found) -> Reading:
     """Largest less smallest power, MW, of what a meter of extremes gave."""
     high, low = found["high_at"], found["low_at"]
