@@ -157,7 +157,8 @@ def test_the_text_says_how_old_and_how_firm_each_rule_is(folder, capsys):
     main(["comply", write_record(), "--profile", "ieso_trlcl_v3", "--profile", "ercot_power_variation_2026"])
     out = capsys.readouterr().out
     assert out.startswith(
-        "poi.csv: fail (3 of 8 rules judged)\n  values: 120 s in 2400 samples, every 50 ms\n  power: power [MW]\n"
+        "poi.csv: fail (3 of 8 rules judged)\n"
+        "  values: 120 s in 2400 samples, every 50 ms\n  power: power [MW]\n"
     )
     assert "fail  ramp both max_change_in_window 15 s" in out
     assert "    computed: largest change between any two moments of a closed window of 15 s" in out

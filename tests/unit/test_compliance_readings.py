@@ -161,7 +161,8 @@ class TestWindowsBetweenSamples:
 
     @pytest.mark.parametrize(
         ("mw_per_min", "verdict"),
-        [(18.0, "pass"), (18.75, "pass"), (19.0, "marginal"), (21.0, "marginal"), (21.43, "fail"), (24.0, "fail")],
+        [(18.0, "pass"), (18.75, "pass"), (19.0, "marginal"), (21.0, "marginal"), (21.43, "fail"),
+         (24.0, "fail")],
     )  # fmt: skip
     def test_a_change_in_15_s(self, mw_per_min: float, verdict: str) -> None:
         """5 MW in 16 s are 18.75 MW/min, in 14 s 21.43 MW/min; 20 MW/min is the limit itself."""
