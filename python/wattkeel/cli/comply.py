@@ -332,7 +332,7 @@ def _of_file(arguments: argparse.Namespace) -> _Judged:
     record = load_record(arguments.place, where="FILE", **options)
     findings = evaluate_record(record, asked.profiles, rules=asked.rules)
     verdict = overall_verdict(findings)
-    return _Judged(arguments.place, findings, verdict, record=record, notes=list(record.notes))
+    return _Judged(arguments.place, findings, verdict, record=record, notes=[*record.notes, *record.remarks])
 
 
 # ---------------------------------------------------------------------------------------------- suggestions
