@@ -12,6 +12,9 @@ from wattkeel.compliance.record import MW, CannotJudgeError, Reading, Record, wi
 #: Shortest time given to a band-pass filter before its output is judged, s (three periods of 0.1 Hz).
 FILTER_SETTLE_S = 30.0
 
+#: Share of a window below which the spacing of samples does not matter.
+FINE = 1e-3
+
 Found = Mapping[str, Any]
 
 
@@ -72,7 +75,7 @@ def windows(
     """
     ticks = measures.window_ticks(window_s, record.tick_s)
     shorter_s = ticks * record.tick_s
-    if shorter_s >= window_s * (1.0 - measures.TOLERANCE):
+    if shorter_s >= window_s * (1.0 - measures.TOLERANCE) or record.tick_s <= FINE * window_s:
         return [("", ticks)], []
     found = [(f"samples {shorter_s:.6g} s apart", ticks)]
     text = f"{shorter_s:.6g} s"
