@@ -157,7 +157,8 @@ def test_the_text_says_how_old_and_how_firm_each_rule_is(folder, capsys):
     main(["comply", write_record(), "--profile", "ieso_trlcl_v3", "--profile", "ercot_power_variation_2026"])
     out = capsys.readouterr().out
     assert out.startswith(
-        "poi.csv: fail\n  values: 120 s in 2400 samples, every 50 ms\n  power: power [MW]\n"
+        "poi.csv: fail (3 of 8 rules judged)\n"
+        "  values: 120 s in 2400 samples, every 50 ms\n  power: power [MW]\n"
     )
     assert "fail  ramp both max_change_in_window 15 s" in out
     assert "    computed: largest change between any two moments of a closed window of 15 s" in out
@@ -168,6 +169,20 @@ def test_the_text_says_how_old_and_how_firm_each_rule_is(folder, capsys):
     assert (
         "guideline (published requirements of an operator or maker; binding by contract only): ieso" in tail
     )
+
+
+def test_a_pass_says_what_the_record_does_not_show(folder, capsys):
+    rows = "\n".join(f"{2 * k},{500 + 30 * (k % 7 > 3)}" for k in range(600))
+    Path("small.csv").write_text("t_s,power [kW]\n" + rows)
+    status = main(["comply", "small.csv", "--profile", "ieso_trlcl_v3"])
+    out = " ".join(capsys.readouterr().out.split())
+    assert (status, out.startswith("small.csv: pass (2 of 6 rules judged)")) == (0, True)
+    care = out[out.index("passes, to be read with care") : out.index("not evaluated ieso")]
+    rules = ("ramp both per_minute 60 s", "ramp both max_change_in_window 15 s")
+    small = "the document applies from 10 MW; the largest power of the record is 0.53 MW"
+    assert f"ieso_trlcl_v3 {', '.join(rules)}: {small}" in care
+    assert f"{rules[1]}: sampling 2 s has no window of 15 s: read over 14 s and over 16 s" in care
+    assert f"{rules[1]}: what rises and falls within the 2 s between samples is not seen" in care
 
 
 def test_json_holds_the_record_and_every_field_of_a_finding(folder, capsys):

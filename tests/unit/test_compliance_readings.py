@@ -148,3 +148,43 @@ class TestWindowOfTheFinding:
         assert half_width_s(long) >= 600.0
         assert half_width_s(replace(long, window_s=None)) == 15.0
         assert half_width_s(replace(long, window_s=None, duration_s=0.0)) == 3.0
+
+
+class TestWindowsBetweenSamples:
+    """Samples every 2 s have no window of 15 s or 5 s: both neighbours are read (IESO, ERCOT)."""
+
+    def judge(self, mw_per_min: float, tick_s: float, profile: str, words: str) -> Finding:
+        time_s = np.arange(0.0, 600.0, tick_s)
+        power_w = (50.0 + mw_per_min / 60.0 * time_s) * 1e6
+        found = evaluate_series(power_w, tick_s, [profile], rated_power_w=500e6)
+        return next(finding for finding in found if words in finding.rule)
+
+    @pytest.mark.parametrize(
+        ("mw_per_min", "verdict"),
+        [(18.0, "pass"), (18.75, "pass"), (19.0, "marginal"), (21.0, "marginal"), (21.43, "fail"),
+         (24.0, "fail")],
+    )  # fmt: skip
+    def test_a_change_in_15_s(self, mw_per_min: float, verdict: str) -> None:
+        """5 MW in 16 s are 18.75 MW/min, in 14 s 21.43 MW/min; 20 MW/min is the limit itself."""
+        found = self.judge(mw_per_min, 2.0, "ieso_trlcl_v3", "15 s")
+        assert found.verdict == verdict
+        values = {row["label"]: row["value"] for row in found.readings}
+        assert values == {
+            "samples 14 s apart": pytest.approx(mw_per_min * 14.0 / 60.0),
+            "samples 16 s apart": pytest.approx(mw_per_min * 16.0 / 60.0),
+        }
+        assert "sampling 2 s has no window of 15 s: read over 14 s and over 16 s" in found.note
+
+    def test_a_rate_is_that_over_its_own_time(self) -> None:
+        found = self.judge(20.0, 7.0, "ieso_trlcl_v3", "per_minute")
+        assert [row["value"] for row in found.readings] == [pytest.approx(20.0)] * 2
+        assert (found.verdict, "read over 56 s and over 63 s" in found.note) == ("pass", True)
+
+    def test_peak_to_peak_in_5_s(self) -> None:
+        found = self.judge(110.0, 2.0, "ercot_power_variation_2026", "unfiltered")
+        assert (found.verdict, found.value, found.window_s) == ("marginal", pytest.approx(11.0), 6.0)
+
+    def test_whole_windows_are_read_once(self) -> None:
+        for tick_s in (1.0 / 60.0, 0.02, 1.0 / 3.0, 1.0):
+            found = self.judge(20.0, tick_s, "ieso_trlcl_v3", "15 s")
+            assert (found.verdict, len(found.readings), "has no window" in found.note) == ("pass", 1, False)

@@ -197,6 +197,12 @@ class TestRecovery:
         assert found.verdict == "not_evaluated"
         assert "the record ends before the 2 s were over" in found.note
 
+    @pytest.mark.parametrize(("held_s", "verdict"), [(0.05, "marginal"), (0.9, "marginal"), (1.1, "pass")])
+    def test_a_record_that_ends_before_the_power_is_shown_to_stay(self, held_s: float, verdict: str) -> None:
+        found = one(self.record([(0.5, 1.5), (0.95, held_s)]), ERCOT, "recovery 2 s")
+        assert (found.verdict, found.value) == (verdict, pytest.approx(1.5))
+        assert (f"the record ends {held_s:g} s after the power was back" in found.note) == (held_s < 1.0)
+
     def test_levels_of_a_standard_and_an_upper_bound(self) -> None:
         found = findings(self.record([(0.5, 0.7), (0.95, 6.0)]), "aemc_package2_draft")
         assert found["recovery_level automatic 0.5 s"].verdict == "fail"
@@ -275,3 +281,13 @@ class TestSagCounting:
     def test_profiles_that_do_not_prohibit_it_are_silent(self) -> None:
         rules = findings(run(self.sags(1)), profile({"voltage_ride_through": bands((0.9, 1.1, None))}))
         assert list(rules) == ["voltage_ride_through 0.9-1.1 pu continuous"]
+
+
+@pytest.mark.parametrize("power_w", [0.0, -20e6])
+def test_where_no_load_is_drawn_no_rate_is_ridden_through(power_w: float) -> None:
+    hertz = 60.0 - 0.8 * np.clip(np.arange(12_000) * TICK_S - 10.0, 0.0, 1.0)
+    record = measured(np.full(12_000, power_w), frequency_hz=hertz)
+    found = one(record, "eirgrid_mpid345", "rocof 1 Hz/s")
+    assert found.verdict == "not_evaluated"
+    loaded = one(measured(np.full(12_000, POWER_W), frequency_hz=hertz), "eirgrid_mpid345", "rocof 1 Hz/s")
+    assert (loaded.verdict, loaded.value) == ("pass", pytest.approx(0.8))

@@ -52,6 +52,16 @@ def site(full_rate: list[str], duration: str = "70 s", rated: str = "2 MW", **co
     )
 
 
+def test_a_small_site_is_told_whether_its_power_was_kept_or_not() -> None:
+    own = {"profiles": ["spp_hill"], "rule": []}
+    kept, bare = (
+        wk.simulate(site(names, rated="", **own), progress=False) for names in (["poi.power_w"], [])
+    )
+    rows = [row for row in told(kept.findings) if row["details"].get("cautions")]
+    assert rows == [row for row in told(bare.findings) if row["details"].get("cautions")]
+    assert ["the document applies from 50 MW" in row["note"] for row in rows] == [True]
+
+
 def told(findings: list[Any]) -> list[dict[str, Any]]:
     """Findings of rules of power, as rows."""
     kinds = {*JUDGES, *(rule["kind"] for rule in RULES)}

@@ -332,7 +332,7 @@ def _of_file(arguments: argparse.Namespace) -> _Judged:
     record = load_record(arguments.place, where="FILE", **options)
     findings = evaluate_record(record, asked.profiles, rules=asked.rules)
     verdict = overall_verdict(findings)
-    return _Judged(arguments.place, findings, verdict, record=record, notes=list(record.notes))
+    return _Judged(arguments.place, findings, verdict, record=record, notes=[*record.notes, *record.remarks])
 
 
 # ---------------------------------------------------------------------------------------------- suggestions
@@ -406,7 +406,9 @@ def _as_dict(judged: _Judged, page: Path | None) -> dict[str, Any]:
 
 
 def _lines(judged: _Judged, out_dir: Path | None, page: Path | None) -> Iterator[str]:
-    yield f"{judged.source}: {verdict_text(judged.verdict)}"
+    met = sum(one.verdict not in ("not_evaluated", "emt_required") for one in judged.findings)
+    share = "" if met == len(judged.findings) else f" ({met} of {len(judged.findings)} rules judged)"
+    yield f"{judged.source}: {verdict_text(judged.verdict)}{share}"
     if judged.record is not None:
         yield from _about(judged.record)
     yield from (f"note: {note}" for note in judged.notes)

@@ -49,6 +49,7 @@ def findings_lines(findings: Sequence[Finding], today: datetime.date | None = No
     for finding in judged:
         if finding.verdict != "pass":
             lines += ["", *_detail(finding, day)]
+    lines += _with_care(judged)
     lines += _unjudged(findings, judged)
     return [*lines, *_standings(findings)]
 
@@ -168,6 +169,21 @@ def _standing(finding: Finding, day: datetime.date) -> str:
 
 
 # ---------------------------------------------------------------------------------------------- the rest
+
+
+def _with_care(judged: Iterable[Finding]) -> Iterator[str]:
+    """What passes do not show: small sites, coarse samples, events shorter than the rule's time."""
+    cautions: dict[str, list[Finding]] = {}
+    for finding in judged:
+        for caution in finding.details.get("cautions", ()) if finding.verdict == "pass" else ():
+            cautions.setdefault(str(caution), []).append(finding)
+    if cautions:
+        yield from ("", "passes, to be read with care")
+    for caution, those in cautions.items():
+        yield from textwrap.wrap(
+            f"{_names(those)}: {caution}", WIDTH, initial_indent="  ", subsequent_indent="    ",
+            break_long_words=False, break_on_hyphens=False,
+        )  # fmt: skip
 
 
 def _unjudged(findings: Sequence[Finding], judged: list[Finding]) -> Iterator[str]:

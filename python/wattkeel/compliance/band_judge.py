@@ -26,6 +26,7 @@ from wattkeel.compliance.record import CannotJudgeError, Measured, Reading, Reco
 __all__ = ["Ask", "View", "band_name", "judge_bands", "merged", "unjudged"]
 
 SWEEP = "sweep depth and duration with `wattkeel capability` to see whether the load would ride through"
+SHORTER = "the record asks for less time than the rule: it shows that the load rode what there was, no more"
 RANK: dict[str, int] = {"pass": 0, "marginal": 1, "fail": 2}
 #: Shortest record that shows load staying where nothing happens, s; shorter where a table's times are.
 LEAST_S = 1.0
@@ -57,6 +58,8 @@ class View:
         Whether a momentary cessation counts as a loss.
     ends : ndarray or None
         Ticks for which each excursion below obliges, where that does not follow from the bands.
+    untold : frozenset of int
+        First ticks of the excursions that say nothing, since there was no load to lose.
     """
 
     labels: tuple[str, ...]
@@ -68,6 +71,7 @@ class View:
     undecided: Sequence[Loss] = ()
     counts_cessation: bool = False
     ends: Ticks | None = None
+    untold: frozenset[int] = frozenset()
 
     def obliged(self, side: Excursions) -> Ticks:
         """Ticks for which each excursion of a side obliges the site to stay."""
@@ -261,6 +265,8 @@ def _timed(
         "min_duration_s": first.shortest_s(),
         "row": plain(first.row.keys),
     }
+    if worst.limit_s < first.shortest_s() * (1.0 - measures.TOLERANCE):
+        details["cautions"] = [SHORTER]
     method = (
         "time for which the load stayed connected while the value was in the band, of the time for which it "
         f"had to, worst excursion; timers are reset on return to the continuous band; {ask.method}"
@@ -297,17 +303,19 @@ def _ridden(side: Excursions, view: View, band: Band) -> list[_Ridden]:
         return []
     counts = side.timers(side.runs(band, view.timer, bands))
     length = side.last - side.first
-    obliged = np.minimum(view.obliged(side), length)
+    open_until = view.obliged(side)
+    obliged = np.minimum(open_until, length)
     # a band that is entered only after the obligation has ended asks for nothing
     asked = np.where(_count_at(side.timers(inside), side, obliged) > 0, _count_at(counts, side, obliged), 0)
     rode = _count_at(counts, side, length)
     out = []
     by_number, off = _losses_of(side, view.losses)
     for number in np.flatnonzero(entered).tolist():
-        if number in off:
+        if number in off or int(side.first[number]) in view.untold:
             continue
         loss = by_number.get(number)
-        one = _one(side, view, band, number, inside, counts, int(asked[number]), int(rode[number]), loss)
+        ticks = int(asked[number]), int(rode[number]), int(open_until[number])
+        one = _one(side, view, band, number, inside, counts, ticks, loss)
         if one is not None:
             out.append(one)
     return out
@@ -315,10 +323,11 @@ def _ridden(side: Excursions, view: View, band: Band) -> list[_Ridden]:
 
 def _one(
     side: Excursions, view: View, band: Band, number: int, inside: np.ndarray, counts: Ticks,
-    asked: int, rode: int, loss: Loss | None,
+    ticks: tuple[int, int, int], loss: Loss | None,
 ) -> _Ridden | None:  # fmt: skip
     begin = int(side.start[number])
-    blamed = False
+    asked, rode, open_until = ticks
+    blamed, spare_s = False, 0.0
     if loss is not None:
         place = loss.tick - int(side.first[number])
         rode = int(counts[begin + place - 1]) if place > 0 else 0
@@ -328,13 +337,19 @@ def _one(
             if not inside[begin : begin + place].any():
                 return None
             asked = min(asked, rode)
+        else:
+            place_at = side.value[min(begin + place, end - 1)]
+            spare_s = (place - open_until) * side.tick_s
+            if open_until > end - begin:  # still obliged when the voltage came back: its time is the rule's
+                spare_s = rode * side.tick_s - float(band.time_s(place_at))
+                asked = max(asked, rode + 1)  # nor may the load leave right then
     limit_s = min(asked * side.tick_s, band.longest_s())
     if asked == 0:
         return None
     value_s = rode * side.tick_s
     verdict: Verdict = "pass"
     if blamed and loss is not None:
-        verdict = _verdict(value_s - limit_s, value_s, band, side.tick_s)
+        verdict = _verdict(spare_s, value_s, band, side.tick_s)
         if loss in view.undecided and verdict == "fail":
             verdict = "marginal"
     return _Ridden(number, value_s, limit_s, verdict, loss if blamed else None)
@@ -382,9 +397,10 @@ def _not_entered(record: Record, ask: Ask, views: Sequence[View], index: int) ->
     below = band.high <= views[0].table.low
     entered = any(band.holds(view.side(below).value).any() for view in views)
     if entered:
+        empty = "with no import before, " if any(view.untold for view in views) else ""
         return (
-            "the record enters this band only while the load was off already, or after the obligation had "
-            f"ended; {SWEEP}"
+            f"the record enters this band only while the load was off already, {empty}or after the "
+            f"obligation had ended; {SWEEP}"
         )
     sides = [view.side(below) for view in views if len(view.side(below))]
     if sides:

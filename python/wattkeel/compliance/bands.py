@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -216,6 +216,17 @@ class Excursions:
 
     def __len__(self) -> int:
         return self.first.size
+
+    def only(self, numbers: Sequence[int]) -> Excursions:
+        """These excursions alone, by their numbers in ascending order."""
+        parts = [np.arange(self.start[k], self.start[k + 1]) for k in numbers]
+        kept = np.concatenate(parts).astype(np.int64) if parts else np.empty(0, np.int64)
+        start = np.concatenate(([0], np.cumsum([part.size for part in parts]))).astype(np.int64)
+        which = np.asarray(numbers, dtype=np.int64)
+        return replace(
+            self, first=self.first[which], last=self.last[which], start=start, at=self.at[kept],
+            value=self.value[kept],
+        )  # fmt: skip
 
     def extreme(self) -> Array:
         """Farthest value of each, shape (m,)."""

@@ -14,7 +14,7 @@ from wattkeel.compliance.band_judge import Ask, merged
 from wattkeel.compliance.bands import Band, Excursions, Table, excursions
 from wattkeel.compliance.finding import Verdict
 from wattkeel.compliance.judged import Judged, plain
-from wattkeel.compliance.losses import Loss
+from wattkeel.compliance.losses import Loss, untold
 from wattkeel.compliance.profile import Profile, Row
 from wattkeel.compliance.quantities import FREQUENCY, need_model, need_time, of_frequency
 from wattkeel.compliance.record import Array, CannotJudgeError, Measured, Reading, Record
@@ -135,12 +135,16 @@ def _rocof(record: Record, profile: Profile, keys: Mapping[str, Any]) -> Measure
     windows_s = _windows(record, keys)
     readings: list[tuple[tuple[str, ...], Reading]] = []
     notes = [] if "window_s" in keys else ["the rule does not specify the window"]
-    largest, how = 0.0, ""
+    largest, how, empty = 0.0, "", False
     for window_s in windows_s:
         rate, first = _rates(record, frequency, window_s)
         largest = max(largest, float(rate[first:].max()))
         table = Table("", (), -math.inf, ROCOF_LEAST * withstand)
         side = excursions(rate, first, table, False, record.tick_s)
+        if not record.simulated:  # where no load was drawn, none could be lost
+            silent = untold(record, (side,))
+            side = side.only([k for k, tick in enumerate(side.first.tolist()) if tick not in silent])
+            empty |= bool(silent)
         if not len(side):
             continue
         counted, how = counted_losses(record, profile, (side,), lowest_voltage(record))
@@ -149,6 +153,8 @@ def _rocof(record: Record, profile: Profile, keys: Mapping[str, Any]) -> Measure
             if loss is not None:
                 notes.append(loss.text(record.tick_s))
             readings.append(((f"window {window_s:g} s" if len(windows_s) > 1 else "", way.label), reading))
+    if not readings and empty:
+        raise CannotJudgeError("the frequency changes only where the record shows no import before")
     if not readings:
         raise CannotJudgeError(
             f"the largest rate of change of the record is {largest:.4g} Hz/s, below a tenth of the "
@@ -159,9 +165,14 @@ def _rocof(record: Record, profile: Profile, keys: Mapping[str, Any]) -> Measure
         f"largest |f(t) - f(t - w)| / w, w = {text} s, that the load rode through, of the largest in the "
         f"record up to {withstand:g} Hz/s; {how}"
     )
+    details: dict[str, Any] = {"row": plain(keys), "window_s": windows_s}
+    if largest < withstand * (1.0 - measures.TOLERANCE):
+        slower = f"no rate of the record reaches the {withstand:g} Hz/s to be withstood"
+        notes.append(slower)
+        details["cautions"] = [slower]
     return Measured(
         merged(readings), withstand, "Hz/s", method, list(dict.fromkeys(notes)), at_least=True,
-        details={"row": plain(keys), "window_s": windows_s}, quantity=FREQUENCY,
+        details=details, quantity=FREQUENCY,
     )  # fmt: skip
 
 

@@ -3,8 +3,8 @@
 Of a run the events decide. Of a measured record the power does: the load is off where it draws less than
 half of what a constant impedance would draw at that voltage, counted from the lowest power of the ten seconds
 before the voltage fell. A constant impedance draws the least of all loads that stay connected, and a training
-job swings: both are no loss. Where that half is below 2 % of the power before (deep in a fault), nothing is
-told.
+job swings: both are no loss. Where that half is below 2 % of the power before (deep in a fault), a power
+below it is no loss either, but where a cessation counts it leaves the verdict open.
 """
 
 from __future__ import annotations
@@ -29,11 +29,13 @@ __all__ = [
     "COUNTED",
     "RETURN_S",
     "Loss",
+    "doubtful",
     "of_power",
     "of_run",
     "power_before",
     "sudden_drop",
     "unreturned",
+    "untold",
 ]
 
 Array = NDArray[np.float64]
@@ -193,10 +195,56 @@ def of_power(
         off = (part < least_w) & (least_w >= LEAST_SHARE * before.mean_w)
         if losses and losses[-1].end > starts[k]:
             continue  # still off from an excursion before
-        if off.any():
-            tick = starts[k] + int(np.argmax(off))
+        since = starts[k]
+        while since < stop and off[since - starts[k] :].any():  # load that is back may leave again
+            tick = since + int(np.argmax(off[since - starts[k] :]))
             losses.append(Loss(tick, _back(record, before, tick, voltage), "power"))
+            since = stop if math.isinf(losses[-1].end) else int(losses[-1].end)
     return losses
+
+
+def doubtful(
+    record: Record, found: Sequence[Excursions], losses: Sequence[Loss], voltage: Array | None
+) -> list[Loss]:
+    """Where a load may have ceased deep in a fault: below half of a constant impedance, both near nothing.
+
+    Parameters
+    ----------
+    record, found, voltage
+        As `of_power`.
+    losses : sequence of Loss
+        What that gave: an excursion that holds one has no further one.
+    """
+    spans = sorted(
+        (int(first), int(last)) for side in found for first, last in zip(side.first, side.last, strict=True)
+    )
+    starts, ends = [span[0] for span in spans], [span[1] for span in spans]
+    out: list[Loss] = []
+    for k, before in enumerate(power_before(record, starts, ends)):
+        if before is None or before.low_w <= 0.0:
+            continue
+        if any(loss.tick < ends[k] and loss.end > starts[k] for loss in losses):
+            continue
+        least_w = _least(before, starts[k], ends[k], voltage)
+        off = (record.power_w[starts[k] : ends[k]] < least_w) & (least_w < LEAST_SHARE * before.mean_w)
+        if off.any():
+            where = np.flatnonzero(off)
+            out.append(Loss(starts[k] + int(where[0]), float(starts[k] + where[-1] + 1), "power"))
+    return out
+
+
+def untold(record: Record, found: Sequence[Excursions]) -> frozenset[int]:
+    """First samples of the excursions of a measured record that show no load to lose.
+
+    Before them there was no import, or none for a moment of the ten seconds; or they begin with the record.
+    """
+    spans = sorted(
+        (int(first), int(last)) for side in found for first, last in zip(side.first, side.last, strict=True)
+    )
+    before = power_before(record, [span[0] for span in spans], [span[1] for span in spans])
+    return frozenset(
+        first for (first, _), one in zip(spans, before, strict=True) if one is None or one.low_w <= 0.0
+    )
 
 
 def _least(before: Before, start: int, stop: int, voltage: Array | None) -> Array:
@@ -259,7 +307,7 @@ def sudden_drop(record: Record, found: Sequence[Excursions]) -> int | None:
     window_s = min(SWING_S, (power.size - 2) * record.tick_s)
     window_s = max(window_s, record.tick_s)
     low = power - measures.rolling_change(power, record.tick_s, window_s, "up")
-    drop = np.concatenate(([False], (power[1:] < LOST_SHARE * low[:-1])))
+    drop = np.concatenate(([False], (power[1:] < LOST_SHARE * low[:-1]) & (low[:-1] > 0.0)))
     after = _ticks(record, BEFORE_S)
     for side in found:
         for first, last in zip(side.first, side.last, strict=True):

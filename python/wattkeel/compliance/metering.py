@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from wattkeel.compliance.profile import Profile
 from wattkeel.compliance.record import CannotJudgeError, Metered, Unkept
 from wattkeel.compliance.rules import RULES
-from wattkeel.compliance.verdicts import judge_scenario_rule
+from wattkeel.compliance.verdicts import judge_scenario_rule, too_small
 from wattkeel.meters import MeterBank, Wanted
 
 __all__ = ["RunMeter", "meter_plan", "site_of"]
@@ -67,6 +67,7 @@ def meter_plan(
     for profile in profiles:
         for row in profile.rows:
             if row.block in RULES and profile.seen and row.seen:
+                too_small(profile, row.keys, plan)
                 try:
                     RULES[row.block](plan, row.keys)
                 except CannotJudgeError:

@@ -12,6 +12,9 @@ from wattkeel.compliance.record import MW, CannotJudgeError, Reading, Record, wi
 #: Shortest time given to a band-pass filter before its output is judged, s (three periods of 0.1 Hz).
 FILTER_SETTLE_S = 30.0
 
+#: Share of a window below which the spacing of samples does not matter.
+FINE = 1e-3
+
 Found = Mapping[str, Any]
 
 
@@ -52,6 +55,35 @@ def worst_moment(
     return Reading(
         label, value, (record.first() + found["at"]) * record.tick_s, duration_s, total_s, window_s
     )
+
+
+def windows(
+    record: Record, window_s: float, settle_s: float = 0.0
+) -> tuple[list[tuple[str, int]], list[str]]:
+    """Windows in ticks that stand for one in seconds, by the label of their reading, and a remark.
+
+    Samples seldom show a window that is no whole number of their spacing: what changes by just the limit in
+    15 s changes by less in the 14 s that samples every 2 s show, and by more in 16 s. Both are read.
+
+    Parameters
+    ----------
+    record : Record
+    window_s : float
+        Length of the closed window, s.
+    settle_s : float
+        Time that filters settle, s.
+    """
+    ticks = measures.window_ticks(window_s, record.tick_s)
+    shorter_s = ticks * record.tick_s
+    if shorter_s >= window_s * (1.0 - measures.TOLERANCE) or record.tick_s <= FINE * window_s:
+        return [("", ticks)], []
+    found = [(f"samples {shorter_s:.6g} s apart", ticks)]
+    text = f"{shorter_s:.6g} s"
+    if record.samples - record.first(settle_s) > ticks + 1:
+        longer_s = shorter_s + record.tick_s
+        found.append((f"samples {longer_s:.6g} s apart", ticks + 1))
+        text += f" and over {longer_s:.6g} s"
+    return found, [f"sampling {record.tick_s:g} s has no window of {window_s:g} s: read over {text}"]
 
 
 def span_of(record: Record, label: str, found: Found) -> Reading:

@@ -148,6 +148,13 @@ def _all(record: Record, keys: Mapping[str, Any], side: Excursions, spared: Arra
                 note = "the voltage fell again" if k + 1 < len(starts) else "the record ends"
                 found.note(f"{where}: {note} before the {within_s:g} s were over")
                 continue
+            held_s = (stop - begin) * record.tick_s - reading.value
+            if (
+                reading.verdict == "marginal"
+                and k + 1 == len(starts)
+                and 0.0 < held_s < HOLD_S * (1.0 - 1e-9)
+            ):
+                found.note(f"{where}: the record ends {held_s:.4g} s after the power was back")
             if reading.value >= (stop - begin) * record.tick_s:
                 found.note(f"{where}: not back in the {reading.value:.6g} s to the next one or to the end")
             found.readings.setdefault(level.label, []).append(reading)
@@ -195,7 +202,11 @@ def _one(
     at_s = begin * record.tick_s
     if good.size:
         value_s = float(starts[good[0]]) * record.tick_s
-        if abs(value_s - within_s) <= record.tick_s * (1.0 + 1e-6) and value_s > 0.0:
+        close = abs(value_s - within_s) <= record.tick_s * (1.0 + 1e-6) and value_s > 0.0
+        # the record ends before it has shown that the power stays; what never left need not come back
+        held = until[good[0]] - starts[good[0]]
+        cut = held < hold and stop == record.power_w.size and value_s > 0.0
+        if close or (cut and value_s <= within_s):
             verdict: Verdict = "marginal"
         else:
             verdict = "pass" if value_s <= within_s else "fail"

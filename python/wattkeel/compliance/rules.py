@@ -24,6 +24,7 @@ from wattkeel.compliance.readings import (
     settling_text,
     skipped,
     span_of,
+    windows,
     worst_moment,
 )
 from wattkeel.compliance.record import MW, CannotJudgeError, Measured, Reading, Record
@@ -34,6 +35,9 @@ Keys = Mapping[str, Any]
 
 PER_MINUTE = 60.0
 FILTER_OPEN = "the rule does not specify the filter"
+
+#: Share of a window above which the spacing of samples hides what happens within it.
+FEW = 0.1
 
 #: Key of a row: whether its limit follows from the largest power of the record.
 OF_RECORD = "limit_of_record"
@@ -58,8 +62,8 @@ def ramp(record: Record, keys: Keys) -> Measured:
     window_s = float(keys["window_s"])
     record.need_window(window_s)
     method = f"|P(t) - P(t - {window_s:g} s)| / {window_s:g} s at every tick"
-    reading, sense = _difference(record, keys, window_s, limit, MW * PER_MINUTE)
-    return Measured([reading], limit, "MW/min", method, notes + sense)
+    readings, sense = _difference(record, keys, window_s, limit, MW * PER_MINUTE)
+    return Measured(readings, limit, "MW/min", method, notes + sense, details=_cautions(sense))
 
 
 def _ramp_limit(record: Record, keys: Keys) -> tuple[float, list[str]]:
@@ -76,14 +80,19 @@ def _ramp_limit(record: Record, keys: Keys) -> tuple[float, list[str]]:
 
 def _difference(
     record: Record, keys: Keys, window_s: float, limit: float, scale: float
-) -> tuple[Reading, list[str]]:
+) -> tuple[list[Reading], list[str]]:
     """Largest average ramp over a rolling window, and its direction; `scale` from W/s to the rule's unit."""
-    ticks = measures.window_ticks(window_s, record.tick_s)
-    per_s = scale / (ticks * record.tick_s)
-    limit_w = _metered_limit(record, keys, limit / per_s)
-    (found,) = record.read(meters.WantedDifference(ticks, keys["direction"], limit_w))
-    reading = worst_moment(record, "", found, window_s, limit=limit, scale=per_s, known=limit_w is not None)
-    return reading, [*_sense(keys, found), *_unmetered(reading)]
+    lengths, notes = windows(record, window_s)
+    readings: list[Reading] = []
+    for label, ticks in lengths:
+        length_s = ticks * record.tick_s
+        per_s = scale / length_s
+        limit_w = _metered_limit(record, keys, limit / per_s)
+        (found,) = record.read(meters.WantedDifference(ticks, keys["direction"], limit_w))
+        known = limit_w is not None
+        readings.append(worst_moment(record, label, found, length_s, limit=limit, scale=per_s, known=known))
+        notes += [note for note in _sense(keys, found) if note not in notes]
+    return readings, [*notes, *_unmetered(*readings)]
 
 
 def _metered_limit(record: Record, keys: Keys, limit_w: float) -> float | None:
@@ -115,21 +124,34 @@ def _unmetered(*readings: Reading) -> list[str]:
 
 def _change(
     record: Record, keys: Keys, window_s: float, limit: float, scale: float
-) -> tuple[Reading, list[str]]:
+) -> tuple[list[Reading], list[str]]:
     """Largest change between any two moments of a window, and its direction; `scale` from W."""
-    ticks = measures.window_ticks(window_s, record.tick_s)
-    (found,) = record.read(meters.WantedChange(ticks, keys["direction"], limit / scale))
-    return worst_moment(record, "", found, window_s, limit=limit, scale=scale), _sense(keys, found)
+    lengths, notes = windows(record, window_s)
+    readings: list[Reading] = []
+    for label, ticks in lengths:
+        (found,) = record.read(meters.WantedChange(ticks, keys["direction"], limit / scale))
+        length_s = ticks * record.tick_s
+        readings.append(worst_moment(record, label, found, length_s, limit=limit, scale=scale))
+        notes += [note for note in _sense(keys, found) if note not in notes]
+    return readings, notes
+
+
+def _between_samples(record: Record, window_s: float) -> list[str]:
+    """Remark where few samples stand for the extremes of a window."""
+    if record.tick_s <= FEW * window_s:
+        return []
+    return [f"what rises and falls within the {record.tick_s:g} s between samples is not seen"]
 
 
 def _largest_change(record: Record, keys: Keys) -> Measured:
     window_s, limit = float(keys["window_s"]), float(keys["limit_mw"])
     record.need_window(window_s)
-    reading, sense = _change(record, keys, window_s, limit, MW)
+    readings, sense = _change(record, keys, window_s, limit, MW)
     method = (
         f"largest change between any two moments of a closed window of {window_s:g} s that ends at each tick"
     )
-    return Measured([reading], limit, "MW", method, sense)
+    unseen = _between_samples(record, window_s)
+    return Measured(readings, limit, "MW", method, [*sense, *unseen], details=_cautions(sense, unseen))
 
 
 def _rate(record: Record, keys: Keys) -> Measured:
@@ -138,17 +160,17 @@ def _rate(record: Record, keys: Keys) -> Measured:
     if "window_s" in keys:
         window_s = float(keys["window_s"])
         record.need_window(window_s)
-        reading, notes = _difference(record, keys, window_s, limit, MW)
-        return Measured([reading], limit, "MW/s", f"|P(t) - P(t - {window_s:g} s)| / {window_s:g} s", notes)
+        readings, notes = _difference(record, keys, window_s, limit, MW)
+        return Measured(readings, limit, "MW/s", f"|P(t) - P(t - {window_s:g} s)| / {window_s:g} s", notes)
     size_mw = float(keys["applies_when_change_mw_above"])
     window_s = size_mw / limit
     record.need_window(window_s)
-    reading, sense = _change(record, keys, window_s, limit, MW / window_s)
+    readings, sense = _change(record, keys, window_s, limit, MW / window_s)
     method = (
         f"largest change within {window_s:g} s, over {window_s:g} s: the time that a change of "
         f"{size_mw:g} MW takes at {limit:g} MW/s"
     )
-    return Measured([reading], limit, "MW/s", method, ["the rule names no window for the rate", *sense])
+    return Measured(readings, limit, "MW/s", method, ["the rule names no window for the rate", *sense])
 
 
 def _percentile(record: Record, keys: Keys, limit: float, notes: list[str]) -> Measured:
@@ -159,17 +181,24 @@ def _percentile(record: Record, keys: Keys, limit: float, notes: list[str]) -> M
         raise CannotJudgeError(f"record of {record.length()} is shorter than two windows of {window_s:g} s")
     if keys["direction"] != "both":
         raise CannotJudgeError('a percentile of absolute ramps has no direction; write direction = "both"')
-    (found,) = record.read(meters.WantedPercentile(ticks, 75.0))
-    rolling = {"rolling difference": found["rolling"]}
-    notes = [*notes, "the rule does not say how the averages follow"]
-    if found["rolling_low"] != found["rolling_high"]:
-        rolling = {f"rolling difference, {end}": found[f"rolling_{end}"] for end in ("low", "high")}
-        notes.append(
-            f"a record of more than {meters.KEPT} samples: ramps are sorted into classes, and the percentile "
-            "of rolling differences lies between the two edges given"
-        )
-    values = {**rolling, "difference of consecutive means": found["means"]}
-    readings = [Reading(label, value * MW * PER_MINUTE) for label, value in values.items()]
+    lengths, sampled = windows(record, window_s)
+    notes = [*notes, "the rule does not say how the averages follow", *sampled]
+    readings: list[Reading] = []
+    for length, ticks in lengths:
+        if record.samples - record.first() < 2 * ticks:
+            continue
+        (found,) = record.read(meters.WantedPercentile(ticks, 75.0))
+        rolling = {"rolling difference": found["rolling"]}
+        if found["rolling_low"] != found["rolling_high"]:
+            rolling = {f"rolling difference, {end}": found[f"rolling_{end}"] for end in ("low", "high")}
+            sorted_in = (
+                f"a record of more than {meters.KEPT} samples: ramps are sorted into classes, and the "
+                "percentile of rolling differences lies between the two edges given"
+            )
+            notes += [] if sorted_in in notes else [sorted_in]
+        for name, value in {**rolling, "difference of consecutive means": found["means"]}.items():
+            label = ", ".join(part for part in (name, length) if part)
+            readings.append(Reading(label, value * MW * PER_MINUTE))
     method = f"75th percentile of the absolute average ramps over {window_s:g} s"
     return Measured(readings, limit, "MW/min", method, notes)
 
@@ -190,18 +219,23 @@ def power_variation(record: Record, keys: Keys) -> Measured:
     record.need_band(*band_hz)
     settle_s = filter_settling(record, band_hz, chosen)
     record.need_window(max(*windows_s, 1.0 / band_hz[0]), settle_s)
-    readings = _variations(record, keys, filtered(band_hz, chosen), windows_s, skipped(record, settle_s))
+    readings = _variations(record, keys, filtered(band_hz, chosen), windows_s, settle_s)
     method = (
         f"max - min in closed rolling windows of {_list(windows_s)} s of the power band-passed to "
         f"{band_hz[0]:g}-{band_hz[1]:g} Hz (Butterworth, "
         f"{'all readings' if chosen == 'unspecified' else chosen}); {settling_text(record, settle_s)}"
     )
     notes = [FILTER_OPEN] if chosen == "unspecified" else []
+    notes += [note for window_s in windows_s for note in windows(record, window_s, settle_s)[1]]
     return Measured(readings, limit, "MW", method, [*notes, *_unmetered(*readings)])
 
 
 def _variations(
-    record: Record, keys: Keys, bands: Mapping[str, meters.Band | None], windows_s: list[float], skip: int
+    record: Record,
+    keys: Keys,
+    bands: Mapping[str, meters.Band | None],
+    windows_s: list[float],
+    settle_s: float,
 ) -> list[Reading]:
     """Largest change in every window behind every filter (None: none), by the label of each."""
     limit = float(keys["limit_mw"])
@@ -209,10 +243,10 @@ def _variations(
     names, wanted = [], []
     for label, band in bands.items():
         for window_s in windows_s:
-            parts = [label, f"{window_s:g} s" if len(windows_s) > 1 else ""]
-            names.append((", ".join(part for part in parts if part), window_s))
-            ticks = measures.window_ticks(window_s, record.tick_s)
-            wanted.append(meters.WantedChange(ticks, "both", limit_w, band, skip))
+            for length, ticks in windows(record, window_s, settle_s)[0]:
+                parts = [label, f"{window_s:g} s" if len(windows_s) > 1 else "", length]
+                names.append((", ".join(part for part in parts if part), ticks * record.tick_s))
+                wanted.append(meters.WantedChange(ticks, "both", limit_w, band, skipped(record, settle_s)))
     known = limit_w is not None
     return [
         worst_moment(record, name, found, window_s, limit=limit, scale=MW, known=known)
@@ -223,10 +257,19 @@ def _variations(
 def _unfiltered_variation(record: Record, keys: Keys, windows_s: list[float], limit: float) -> Measured:
     record.need_window(max(windows_s))
     record.need_window(min(windows_s))
-    readings = _variations(record, keys, {"": None}, windows_s, 0)
+    readings = _variations(record, keys, {"": None}, windows_s, 0.0)
     notes = ["the window is only known to lie between its two values"] if len(windows_s) > 1 else []
+    sampled = [note for window_s in windows_s for note in windows(record, window_s)[1]]
+    sampled += _between_samples(record, min(windows_s))
     method = f"max - min in closed rolling windows of {_list(windows_s)} s, unfiltered"
-    return Measured(readings, limit, "MW", method, [*notes, *_unmetered(*readings)])
+    notes += [*sampled, *_unmetered(*readings)]
+    return Measured(readings, limit, "MW", method, notes, details=_cautions(sampled))
+
+
+def _cautions(*notes: list[str]) -> dict[str, Any]:
+    """Details that say what even a pass does not show: remarks on the sampling."""
+    found = [note for some in notes for note in some if note.startswith(("sampling ", "what rises"))]
+    return {"cautions": found} if found else {}
 
 
 def _list(values: list[float]) -> str:

@@ -14,7 +14,7 @@ from wattkeel.compliance.profile import Profile, Row
 from wattkeel.compliance.record import MW, CannotJudgeError, Measured, Reading, Record
 from wattkeel.compliance.rules import OF_RECORD, PER_MINUTE, RULES, dynamic_range, rule_name
 
-__all__ = ["judge_profile", "judge_scenario_rule"]
+__all__ = ["judge_profile", "judge_scenario_rule", "too_small"]
 
 Keys = Mapping[str, Any]
 Measure = Callable[[Record, Keys], Measured]
@@ -84,7 +84,8 @@ def _judge_row(
     notes = [*_row_notes(profile, row, record), remark]
     about = _about(profile, row.block, row)
     if row.seen and row.block in ROWS:
-        return _judge(record, ROWS[row.block], row.keys, (profile.name, name), about, notes)
+        finding = _judge(record, ROWS[row.block], row.keys, (profile.name, name), about, notes)
+        return _cautioned(finding, too_small(profile, row.keys, record))
     verdict, reason = BLOCKS[row.block].unjudged(row.keys)
     if not row.seen:
         reason = _unseen(row) if verdict == "not_evaluated" else f"{reason}; {_unseen(row)}"
@@ -133,6 +134,8 @@ def _findings(
                 finding = replace(finding, verdict=rule.verdict)
         else:
             finding = _finding(rule.measured, (profile.name, rule.name), about, notes, rule.verdict)
+            keys = {} if rule.row is None else rule.row.keys
+            finding = _cautioned(finding, too_small(profile, keys, record))
         findings.append(finding)
     return findings
 
@@ -329,11 +332,7 @@ def _row_notes(profile: Profile, row: Row, record: Record | CannotJudgeError) ->
         notes.append(f"the rule applies only to: {keys['scope'].replace('_', ' ')}")
     if keys.get("window_implied"):
         notes.append("the window is implied, not written in the rule")
-    size_w = record.rated_power_w if isinstance(record, Record) else None
-    threshold_mw = float(keys.get("threshold_mw", profile.threshold_mw))
-    if size_w and size_w * MW < threshold_mw:
-        of = "row" if "threshold_mw" in keys else "document"
-        notes.append(f"the {of} applies from {threshold_mw:g} MW; the site has {size_w * MW:g} MW")
+    notes += too_small(profile, keys, record)
     if (about := profile.head["applies_to"]) not in LOADS:
         notes.append(f"the document is about {APPLIES_TO[about]}, not about loads: for comparison")
     if "effective" in keys:
@@ -343,6 +342,41 @@ def _row_notes(profile: Profile, row: Row, record: Record | CannotJudgeError) ->
     if row.seen and "note" in keys:
         notes.append(keys["note"])
     return notes
+
+
+def too_small(profile: Profile, keys: Keys, record: Record | CannotJudgeError) -> list[str]:
+    """Remark where the site is smaller than those that the rule is for.
+
+    Parameters
+    ----------
+    profile : Profile
+    keys : mapping
+        Of the row, which may have a threshold of its own.
+    record : Record or CannotJudgeError
+        Its contracted power, else its largest, is the size.
+    """
+    threshold_mw = float(keys.get("threshold_mw", profile.threshold_mw))
+    if not isinstance(record, Record) or threshold_mw <= 0.0:
+        return []
+    try:
+        size_mw, replaced = record.nominal_mw()
+    except CannotJudgeError:
+        return []
+    if size_mw >= threshold_mw:
+        return []
+    of = "row" if "threshold_mw" in keys else "document"
+    what = (
+        f"the largest power of the record is {size_mw:.4g} MW" if replaced else f"the site has {size_mw:g} MW"
+    )
+    return [f"the {of} applies from {threshold_mw:g} MW; {what}"]
+
+
+def _cautioned(finding: Finding, cautions: list[str]) -> Finding:
+    """The finding with what even a pass of it does not say."""
+    if not cautions or finding.value is None:
+        return finding
+    told = [*finding.details.get("cautions", []), *cautions]
+    return replace(finding, details={**finding.details, "cautions": told})
 
 
 def _words(names: list[str]) -> str:

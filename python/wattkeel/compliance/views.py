@@ -9,7 +9,17 @@ from dataclasses import dataclass, field
 from wattkeel.compliance.band_judge import Ask, View, judge_bands, unjudged
 from wattkeel.compliance.bands import TIMERS, Excursions, Table, Ticks, band_from, excursions, table_of
 from wattkeel.compliance.judged import Judged
-from wattkeel.compliance.losses import COUNTED, RETURN_S, Loss, of_power, of_run, sudden_drop, unreturned
+from wattkeel.compliance.losses import (
+    COUNTED,
+    RETURN_S,
+    Loss,
+    doubtful,
+    of_power,
+    of_run,
+    sudden_drop,
+    unreturned,
+    untold,
+)
 from wattkeel.compliance.profile import Profile, Row, Variant
 from wattkeel.compliance.record import Array, CannotJudgeError, Record
 
@@ -50,7 +60,7 @@ class Counted:
     losses : list of Loss
         In order of time.
     undecided : list of Loss
-        Of those, the ones of which the record ends too soon to tell.
+        Of those, the ones of which the record ends too soon to tell, or that are near nothing either way.
     forgiven : list of Loss
         Cessations that do not count.
     """
@@ -91,9 +101,10 @@ def counted_losses(
     return_s = max(given, default=RETURN_S)
     if record.simulated:
         found, how = of_run(record), "losses of load by the events of the run"
-        shed = [loss for loss in of_run(record, shed=True) if loss.kind == "load_shed"]
+        shed, open_ = [loss for loss in of_run(record, shed=True) if loss.kind == "load_shed"], []
     else:
         found, shed = of_power(record, sides, return_s, voltage), []
+        open_ = doubtful(record, sides, found, voltage)
         how = (
             "load counts as lost where the power is below half of what a constant impedance would draw, from "
             "the lowest power of the 10 s before"
@@ -102,7 +113,8 @@ def counted_losses(
     kept = sorted([*lasting, *undecided], key=lambda loss: loss.tick)
     forgiven = [loss for loss in found if loss not in kept]
     back = f"a cessation of up to {return_s:g} s after the excursion does not count"
-    strict, mild = Counted(COUNTED, found), Counted(back, kept, undecided, forgiven)
+    told = sorted([*found, *open_], key=lambda loss: loss.tick)
+    strict, mild = Counted(COUNTED, told, open_), Counted(back, kept, undecided, forgiven)
     if may_cease is False or _forbids_cessation(profile):
         readings, how = [strict], f"{how}; {COUNTED}"
     elif given or may_cease:
@@ -185,6 +197,7 @@ def _views(
             below = excursions(one.low, first, table, True, tick_s)
             above = excursions(one.high, first, table, False, tick_s)
             counted, how = counted_losses(record, profile, (below, above), lowest_voltage(record))
+            silent = frozenset[int]() if record.simulated else untold(record, (below, above))
             for way in counted:
                 forgiven |= {(loss.tick, loss.place): loss for loss in way.forgiven}
                 for timer in timers or timers_of(profile):
@@ -199,6 +212,7 @@ def _views(
                             way.undecided,
                             COUNTED in way.label,
                             None if ends is None else ends(below),
+                            silent,
                         )
                     )
     return views, how, list(forgiven.values())
@@ -257,6 +271,8 @@ def outside_within(
 
 def _drops(record: Record, views: Sequence[View]) -> str:
     """Of a measured record: where the power fell to half without an excursion, which may be a loss or not."""
+    if float(record.judged().max()) <= 0.0:
+        return "the record shows no import: there is no load that could leave"
     tick = sudden_drop(record, [side for view in views for side in (view.below, view.above)])
     if tick is None:
         return ""
