@@ -115,15 +115,17 @@ class TestBandPass:
 
     @pytest.mark.parametrize("order", [1, 2, 3, 4])
     def test_sections_of_a_short_tick_keep_their_digits(self, order: int) -> None:
-        # Butterworth's closed form behind the bilinear transform, w = tan(pi f T). In z the coefficients would
-        # leave eight digits at 0.1 ms and none at 1 ns; the bound is 1e4 roundings (sums of 8 poles at an edge).
+        # Butterworth's closed form behind the bilinear transform, w = tan(pi f T). In z the coefficients
+        # leave eight digits at 0.1 ms and none at 1 ns; the bound is 1e4 roundings, an edge amplifies them.
         for tick_s in (1e-3, 1e-4, 1e-6, 1e-9):
             low, high = (math.tan(math.pi * f * tick_s) for f in (0.1, 55.0))
             sections = filters.band_sections(order, 0.1, 55.0, tick_s)
             for frequency_hz in (0.1, 0.3, 2.0, 55.0):
                 w = math.tan(math.pi * frequency_hz * tick_s)
                 d = 2j * w / (1.0 - 1j * w)
-                found = math.prod(abs(np.polyval(row[:3], d) / np.polyval((1, *row[3:]), d)) for row in sections)
+                found = math.prod(
+                    abs(np.polyval(row[:3], d) / np.polyval((1, *row[3:]), d)) for row in sections
+                )
                 detuned = (w * w - low * high) / (w * (high - low))
                 assert found == pytest.approx(1.0 / math.sqrt(1.0 + detuned ** (2 * order)), rel=2e-12)
 
