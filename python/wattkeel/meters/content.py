@@ -445,6 +445,8 @@ class Percentile:
                 for of_means in (False, True)
             )
             return {"rolling": rolling, "rolling_low": rolling, "rolling_high": rolling, "means": means}
+        if self._seen < 2 * self._ticks:  # of a long window: a run that was stopped
+            raise ValueError(f"{self._seen} samples are fewer than two windows of {self._ticks}")
         place = 0.01 * self._percent * float(self._classes.sum() - 1)
         up_to = np.cumsum(self._classes)
         lower, upper = (
