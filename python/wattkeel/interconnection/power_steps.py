@@ -344,7 +344,7 @@ def _more(site: Site, power_w: float, energy_j: float) -> Change:
     by_energy = max(energy_j / stored_j, 1.0)
     values: dict[str, object] = {}
     units = site.scenario.model.storage
-    stored_j *= by_energy
+    usable_now_j = 0.0
     for name, unit in units.items():
         assert unit.converter is not None
         if by_power > 1.0:
@@ -355,16 +355,21 @@ def _more(site: Site, power_w: float, energy_j: float) -> Change:
                 values[f"storage.{name}.converter.apparent_power_va"] = _rounded(
                     by_power * unit.converter.apparent_power_va
                 )
+        size_j = usable_j(unit)
         if unit.battery is not None:
             # Cells must stand the power of their converter.
             factor = max(by_energy, by_power)
-            stored_j += (factor - by_energy) * usable_j(unit)
             if factor > 1.0:
-                values[f"storage.{name}.battery.energy_j"] = _rounded(factor * _nominal_j(unit))
+                energy_now_j = _rounded(factor * _nominal_j(unit))
+                values[f"storage.{name}.battery.energy_j"] = energy_now_j
+                size_j *= energy_now_j / _nominal_j(unit)
         elif unit.supercapacitor is not None and by_energy > 1.0:
             window = unit.supercapacitor.soc_max - unit.supercapacitor.soc_min
-            values[f"storage.{name}.supercapacitor.energy_j"] = _rounded(by_energy * usable_j(unit) / window)
-    words = f"storage of {_power(by_power * rated_w)} / {_energy(stored_j)} usable in all"
+            energy_now_j = _rounded(by_energy * size_j / window)
+            values[f"storage.{name}.supercapacitor.energy_j"] = energy_now_j
+            size_j = energy_now_j * window
+        usable_now_j += size_j
+    words = f"storage of {_power(by_power * rated_w)} / {_energy(usable_now_j)} usable in all"
     if all(unit.role == "fast" for unit in units.values()):
         # Fast units take what the slow ones leave; alone they leave the average to nobody.
         values |= {f"storage.{name}.role": "slow" for name in units}
