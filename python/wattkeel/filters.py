@@ -215,7 +215,8 @@ def settling_time(
     """
     sections = band_sections(order, f_low_hz, f_high_hz, tick_s)
     poles = np.concatenate([np.roots((1.0, *section[3:])) for section in sections])
-    slowest = 0.5 * float(np.log1p(2.0 * poles.real + np.square(np.abs(poles))).max())  # of |1 + pole|
+    nearest = float((2.0 * poles.real + np.square(np.abs(poles))).max())  # squared radius of a pole, less 1
+    slowest = 0.5 * math.log1p(max(nearest, math.nextafter(-1.0, 0.0)))  # all may lie at z = 0
     return tick_s * math.log(remainder) / slowest
 
 

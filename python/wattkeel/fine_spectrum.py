@@ -1,8 +1,8 @@
 """Fourier amplitude of a record at any frequency, many at a time.
 
 A spectrum knows its bins. Between them a sum over all samples is due for every frequency, or a spectrum of
-twice as many bins and a short sum over it: the samples are divided by the transform of a narrow kernel, and
-what the kernel takes together of the neighbouring bins is the record's amplitude (J. A. Fessler and B. P.
+half as many bins again and a short sum over it: the samples are divided by the transform of a narrow kernel,
+and what the kernel takes together of the neighbouring bins is the record's amplitude (J. A. Fessler and B. P.
 Sutton, IEEE Trans. Signal Processing 51 (2003) 560; kernel of Kaiser and Bessel).
 """
 
@@ -18,16 +18,19 @@ __all__ = ["FineSpectrum"]
 
 Array = NDArray[np.float64]
 
-#: Bins that the kernel takes together: with twice the bins its error is exp(-pi 14 / sqrt(2)), 3e-14.
-_WIDTH = 14
-_BETA = math.pi * math.sqrt((0.75 * _WIDTH) ** 2 - 0.8)  # P. J. Beatty et al., IEEE TMI 24 (2005) 799
+#: Least number of bins over samples, and bins that the kernel takes together: its error is
+#: exp(-pi 18 / sqrt(3)), 7e-15.
+_FINER = 1.5
+_WIDTH = 18
+# P. J. Beatty et al., IEEE Trans. Medical Imaging 24 (2005) 799
+_BETA = math.pi * math.sqrt((_WIDTH * (_FINER - 0.5) / _FINER) ** 2 - 0.8)
 #: Longest record whose weights are kept for the next of its length.
 _REMEMBERED = 1 << 20
 
 
 def _bins(samples: int) -> int:
-    """Even number of bins, at least twice the samples, of which a transform is fast."""
-    wanted = max(2 * samples, 4 * _WIDTH)
+    """Even number of bins, at least `_FINER` times the samples, of which a transform is fast."""
+    wanted = max(math.ceil(_FINER * samples), 4 * _WIDTH)
     sizes = (odd << max(0, math.ceil(math.log2(wanted / odd))) for odd in (1, 3, 5, 9, 15, 25))
     return min(size for size in sizes if size % 2 == 0 and size >= wanted)
 

@@ -206,7 +206,13 @@ def tapered_band_rms(power_w: ArrayLike, tick_s: float, f_low_hz: float, f_high_
 
 
 def tapered_band_share(
-    power_w: ArrayLike, tick_s: float, f_low_hz: float, f_high_hz: float, *, of: Spectrum | None = None
+    power_w: ArrayLike,
+    tick_s: float,
+    f_low_hz: float,
+    f_high_hz: float,
+    *,
+    of: Spectrum | None = None,
+    of_tapered: Spectrum | None = None,
 ) -> float:
     """Energy in a band by `tapered_band_rms`, as a share of the AC energy of the record as it is.
 
@@ -219,13 +225,17 @@ def tapered_band_share(
         As `peak_line`.
     of : Spectrum, optional
         Plain spectrum of the same record, if it is at hand.
+    of_tapered : Spectrum, optional
+        That of `tapered`.
     """
     whole = spectrum(power_w, tick_s) if of is None else of
     total_w = band_rms(whole, 0.0, math.inf)
     if _constant(whole, 2.0 * total_w * total_w):
         return 0.0
     # content that is larger in the middle of the record weighs more than it has
-    return min((tapered_band_rms(power_w, tick_s, f_low_hz, f_high_hz) / total_w) ** 2, 1.0)
+    behind = spectrum(tapered(power_w), tick_s) if of_tapered is None else of_tapered
+    part_w = band_rms(behind, f_low_hz, f_high_hz) / math.sqrt(HANN_BANDWIDTH)
+    return min((part_w / total_w) ** 2, 1.0)
 
 
 @dataclass(frozen=True, slots=True)

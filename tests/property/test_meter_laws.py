@@ -173,6 +173,14 @@ def test_a_percentile_needs_two_windows_of_a_long_record(size: int) -> None:
     assert list(found) == ([one.key()] if size >= 5000 else [])
 
 
+@pytest.mark.usefixtures("short_memory")
+def test_a_level_costs_a_percentile_no_digits() -> None:
+    one = meters.WantedPercentile(2500, 75.0)
+    power = np.random.default_rng(4).integers(0, 100, 30_000).astype(float)
+    expected = banked(power, [], wanted=[one])
+    assert banked(power + 2.0**44, [], wanted=[one]) == expected  # sums of 2500 have more than 53 bits
+
+
 def test_a_bank_that_is_closed_takes_no_more() -> None:
     bank = meters.MeterBank(wanted(), 0.01)
     bank.feed(np.arange(500.0) % 7.0)

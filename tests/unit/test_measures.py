@@ -151,6 +151,10 @@ class TestBandPass:
         assert found["high"] == pytest.approx(float(wide.max()), rel=0.0, abs=1e-13 * scale)
         assert found["low"] == pytest.approx(float(wide.min()), rel=0.0, abs=1e-13 * scale)
 
+    def test_settling_of_poles_at_the_origin(self) -> None:
+        # edges at 1/8 and 3/8 of the sampling rate, order 1: both poles lie at z = 0, nothing is remembered
+        assert 0.0 < measures.settling_time(1, 125.0, 375.0, TICK_S) <= TICK_S
+
     def test_a_level_held_since_ever_gives_nothing(self) -> None:
         for zero_phase in (False, True):
             found = measures.band_pass(np.full(5000, 3e8), TICK_S, 0.1, 55.0, order=4, zero_phase=zero_phase)

@@ -273,7 +273,9 @@ def test_a_long_record_says_that_it_was_cut_into_segments(monkeypatch: pytest.Mo
 def test_a_band_below_the_segments_is_not_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(content, "KEPT", 1024)
     monkeypatch.setattr(content, "SEGMENT", 1024)
+    monkeypatch.setattr("wattkeel.meters.KEPT", 1024)
     rule = {"kind": "band_power", "limit_fraction": 0.1, "band_low_hz": 0.01, "band_high_hz": 1.0}
+    assert meter_plan([], [rule], 90_000, 0.01) == []  # nor is it metered in vain
     (found,) = evaluate_series(np.arange(90_000.0) % 700, 0.01, [], rules=[rule])
     assert found.verdict == "not_evaluated"
     assert "which cannot show 0.01 Hz" in found.note

@@ -171,15 +171,16 @@ def content(
         If a period of the lower edge is longer than a segment, or no segment is judged.
     """
     record.need_some(settle_s)
+    longest_s = meters.KEPT * record.tick_s
+    if record.samples - record.first() > meters.KEPT and 0.0 < band_hz[0] * longest_s < 1.0:
+        raise CannotJudgeError(
+            f"a record of more than {meters.KEPT} samples is read in segments of {longest_s:.6g} s, "
+            f"which cannot show {band_hz[0]:g} Hz"
+        )
     (found,) = record.read(meters.WantedContent(*band_hz, skipped(record, settle_s), readings))
     if not found["segment"]:
         return found, []
     segment_s = found["segment"] * record.tick_s
-    if band_hz[0] > 0.0 and segment_s * band_hz[0] < 1.0:
-        raise CannotJudgeError(
-            f"a record of more than {meters.KEPT} samples is read in segments of {segment_s:.6g} s, "
-            f"which cannot show {band_hz[0]:g} Hz"
-        )
     if not found["segments"]:
         raise CannotJudgeError(
             f"a record of more than {meters.KEPT} samples is read in segments of {segment_s:.6g} s; less "

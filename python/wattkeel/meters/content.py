@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from wattkeel import measures
 from wattkeel.fine_spectrum import FineSpectrum
-from wattkeel.measures import TOLERANCE, Spectrum
+from wattkeel.measures import TOLERANCE, Line, Spectrum
 from wattkeel.meters._nodes import CHUNK, Counts, Difference, kernel
 from wattkeel.prototype import meter_layout as layout
 
@@ -35,9 +35,7 @@ STRETCHES = 200
 
 LINE, TAPERED_LINE, RMS, TAPERED_RMS = "line", "tapered_line", "rms", "tapered_rms"
 SHARE, TAPERED_SHARE, LASTING = "share", "tapered_share", "lasting"
-#: Forms of a segment, and the line that is read of each.
-PLAIN, TAPERED = 0, 1
-LINES = (LINE, TAPERED_LINE)
+PLAIN, TAPERED = 0, 1  # forms of the samples
 
 
 def lasting_line(
@@ -73,6 +71,42 @@ def _detrended_line(part: Floats, tick_s: float, f_low_hz: float, f_high_hz: flo
     centred = np.arange(part.size) - 0.5 * (part.size - 1)
     slope = float((centred * (part - part.mean())).sum()) / float(np.square(centred).sum())
     return measures.peak_line(part - slope * centred, tick_s, f_low_hz, f_high_hz).amplitude_w
+
+
+class _Forms:
+    """Samples as they are and tapered, each with its spectrum; formed when asked for, and once."""
+
+    def __init__(self, samples: Floats, tick_s: float) -> None:
+        self._tick_s = tick_s
+        self._samples = {PLAIN: samples}
+        self._spectra: dict[int, Spectrum] = {}
+        self._fine: dict[int, FineSpectrum] = {}
+
+    def samples(self, kind: int) -> Floats:
+        """Samples of a form."""
+        if kind not in self._samples:
+            self._samples[kind] = measures.tapered(self._samples[PLAIN])
+        return self._samples[kind]
+
+    def spectrum(self, kind: int) -> Spectrum:
+        """Their spectrum."""
+        if kind not in self._spectra:
+            self._spectra[kind] = measures.spectrum(self.samples(kind), self._tick_s)
+        return self._spectra[kind]
+
+    def line(self, kind: int, low_hz: float, high_hz: float) -> Line:
+        """Largest line in a band; ValueError where no bin lies in it."""
+        whole = self.spectrum(kind)
+        bins = whole.band(low_hz, high_hz)
+        if bins.stop > bins.start and kind not in self._fine:
+            self._fine[kind] = FineSpectrum(self.samples(kind), self._tick_s)
+        fine = self._fine.get(kind)
+        return measures.peak_line(self.samples(kind), self._tick_s, low_hz, high_hz, of=whole, fine=fine)
+
+    def rms_w(self, kind: int, low_hz: float, high_hz: float) -> float:
+        """RMS in a band, W."""
+        plain_w = measures.band_rms(self.spectrum(kind), low_hz, high_hz)
+        return plain_w / math.sqrt(measures.HANN_BANDWIDTH) if kind == TAPERED else plain_w
 
 
 class Segments:
@@ -165,7 +199,7 @@ class Kept:
         self._samples = record if self._given and record is not None else np.empty(0)
         self._count = len(self._samples)
         self._readers: list[Content | Percentile] = []
-        self._spectra: dict[int, Spectrum] = {}
+        self._forms: dict[int, _Forms] = {}
         self._shared: dict[tuple[int, int], _SegmentSpectra] = {}
 
     def attach(self, reader: Content | Percentile) -> None:
@@ -210,11 +244,11 @@ class Kept:
         """Samples behind the first `skip`, of a record that is read as a whole."""
         return self._samples[skip : self._count]
 
-    def spectrum(self, skip: int) -> Spectrum:
-        """Their spectrum; kept, since several rules ask for it."""
-        if skip not in self._spectra:
-            self._spectra[skip] = measures.spectrum(self.samples(skip), self.tick_s)
-        return self._spectra[skip]
+    def forms(self, skip: int) -> _Forms:
+        """Their spectra; the last ones are kept, since several rules ask for them."""
+        if skip not in self._forms:
+            self._forms = {skip: _Forms(self.samples(skip), self.tick_s)}
+        return self._forms[skip]
 
     def segments(self, skip: int, size: int) -> _SegmentSpectra:
         """Spectra of the segments behind the first `skip` samples, for all bands together."""
@@ -248,13 +282,9 @@ class _SegmentSpectra:
         return self._power.result()
 
     def _take(self, part: Floats, end: int) -> None:
-        for kind, samples in ((PLAIN, part), (TAPERED, measures.tapered(part))):
-            whole = measures.spectrum(samples, self._tick_s)
-            fine = None
-            if any(LINES[kind] in reader.readings for reader in self.readers):
-                fine = FineSpectrum(samples, self._tick_s)
-            for reader in self.readers:
-                reader.take(kind, samples, whole, fine, end)
+        forms = _Forms(part, self._tick_s)
+        for reader in self.readers:
+            reader.take(forms, end)
 
 
 class Content:
@@ -276,7 +306,7 @@ class Content:
     def __init__(
         self, kept: Kept, low_hz: float, high_hz: float, skip: int, readings: tuple[str, ...]
     ) -> None:
-        self._kept, self._band, self._skip, self.readings = kept, (low_hz, high_hz), skip, readings
+        self._kept, self._band, self._skip, self._readings = kept, (low_hz, high_hz), skip, readings
         needed = PERIODS / low_hz / kept.tick_s if low_hz > 0.0 else 0.0
         self._size = SEGMENT if needed <= SEGMENT else KEPT
         self._begun = False
@@ -293,7 +323,7 @@ class Content:
         self._recent: list[float] = []
         self._lasting = (-1.0, 0)
         stretch = 0
-        if LASTING in self.readings:
+        if LASTING in self._readings:
             stretch = math.floor(STRETCH_PERIODS / self._band[0] / self._kept.tick_s * (1.0 + TOLERANCE))
             self._stretches = Segments(stretch, stretch, self._take_stretch)
         self._stretch = stretch
@@ -313,52 +343,42 @@ class Content:
         if len(self._recent) == 3 and min(self._recent) > self._lasting[0]:
             self._lasting = (min(self._recent), end)
 
-    def take(self, kind: int, samples: Floats, of: Spectrum, fine: FineSpectrum | None, end: int) -> None:
-        """Take one segment, plain or tapered, and its spectrum (between the bins where a line is wanted)."""
-        name, bins = LINES[kind], of.band(*self._band)
-        if name in self.readings and bins.stop > bins.start:
-            line = measures.peak_line(samples, self._kept.tick_s, *self._band, of=of, fine=fine)
-            if line.amplitude_w > self._lines[name][0]:
-                self._lines[name] = (line.amplitude_w, line.frequency_hz, end)
-        square = measures.band_rms(of, *self._band) ** 2
-        if kind == PLAIN:
-            self._count += 1
-            self._squares[RMS] += square
-        else:
-            self._squares[TAPERED_RMS] += square / measures.HANN_BANDWIDTH
+    def take(self, forms: _Forms, end: int) -> None:
+        """Take one segment; `end` is the sample after its last."""
+        self._count += 1
+        for kind, name in ((PLAIN, LINE), (TAPERED, TAPERED_LINE)):
+            bins = forms.spectrum(kind).band(*self._band)
+            if name in self._readings and bins.stop > bins.start:
+                line = forms.line(kind, *self._band)
+                if line.amplitude_w > self._lines[name][0]:
+                    self._lines[name] = (line.amplitude_w, line.frequency_hz, end)
+        self._squares[RMS] += forms.rms_w(PLAIN, *self._band) ** 2
+        self._squares[TAPERED_RMS] += forms.rms_w(TAPERED, *self._band) ** 2
 
     def result(self) -> dict[str, Any]:
         """Each reading: value (W, or a share), and where it has them frequency, last sample and samples."""
         found = self._of_segments() if self._begun else self._of_whole()
-        return {name: found[name] for name in self.readings} | {
+        return {name: found[name] for name in self._readings} | {
             "segment": self._size if self._begun else 0,
             "segments": self._count if self._begun else 0,
         }
 
     def _of_whole(self) -> dict[str, Any]:
         power, tick_s, band = self._kept.samples(self._skip), self._kept.tick_s, self._band
+        forms, wanted = self._kept.forms(self._skip), set(self._readings)
         found: dict[str, Any] = {}
-        wanted = set(self.readings)
-        if wanted & {LINE, RMS, SHARE, TAPERED_SHARE}:
-            whole = self._kept.spectrum(self._skip)
-        if LINE in wanted:
-            line = measures.peak_line(power, tick_s, *band, of=whole)
-            found[LINE] = {"value": line.amplitude_w, "frequency_hz": line.frequency_hz}
-        if RMS in wanted:
-            found[RMS] = {"value": measures.band_rms(whole, *band)}
+        for kind, name, rms in ((PLAIN, LINE, RMS), (TAPERED, TAPERED_LINE, TAPERED_RMS)):
+            if name in wanted:
+                line = forms.line(kind, *band)
+                found[name] = {"value": line.amplitude_w, "frequency_hz": line.frequency_hz}
+            if rms in wanted:
+                found[rms] = {"value": forms.rms_w(kind, *band)}
         if SHARE in wanted:
-            found[SHARE] = {"value": measures.band_share(whole, *band)}
+            found[SHARE] = {"value": measures.band_share(forms.spectrum(PLAIN), *band)}
         if TAPERED_SHARE in wanted:
-            share = measures.tapered_band_share(power, tick_s, *band, of=whole)
+            plain, behind = forms.spectrum(PLAIN), forms.spectrum(TAPERED)
+            share = measures.tapered_band_share(power, tick_s, *band, of=plain, of_tapered=behind)
             found[TAPERED_SHARE] = {"value": share}
-        if wanted & {TAPERED_LINE, TAPERED_RMS}:
-            row = measures.tapered(power)
-            tapered = measures.spectrum(row, tick_s)
-            rms_w = measures.band_rms(tapered, *band) / math.sqrt(measures.HANN_BANDWIDTH)
-            found[TAPERED_RMS] = {"value": rms_w}
-        if TAPERED_LINE in wanted:
-            line = measures.peak_line(row, tick_s, *band, of=tapered)
-            found[TAPERED_LINE] = {"value": line.amplitude_w, "frequency_hz": line.frequency_hz}
         if LASTING in wanted:
             lasting = lasting_line(power, tick_s, *band)
             found[LASTING] = None
@@ -416,15 +436,17 @@ class Percentile:
         self._classes: Counts = np.zeros(layout.RAMP_CLASSES, dtype=np.int64)
         self._tally: Counts = np.zeros(2, dtype=np.int64)
         self._level, self._past, self._out = np.zeros(1), np.zeros(2 * ticks + 1), np.empty(CHUNK)
-        self._seen = 0
+        self._seen, self._origin_w = 0, 0.0
         self._means: list[float] = []
 
     def feed(self, x: Floats) -> None:
         """Take at most `CHUNK` of the next samples of a long record."""
         ramps = self._difference.differences(x)
         kernel(self._engine, "classes_run")(len(ramps), self._classes, ramps)
-        run = kernel(self._engine, "mean_run")
-        count = run(len(x), self._ticks, self._tally, self._level, self._past, x, self._out)
+        if self._seen == 0 and len(x):
+            self._origin_w = float(x[0])  # only steps of the means are read, so that a level costs no digits
+        run, rest = kernel(self._engine, "mean_run"), x - self._origin_w
+        count = run(len(rest), self._ticks, self._tally, self._level, self._past, rest, self._out)
         self._seen += len(x)
         first = self._seen - count - self._ticks + 1  # sample at which the window of the first mean begins
         self._means += self._out[:count][-first % self._ticks :: self._ticks].tolist()
