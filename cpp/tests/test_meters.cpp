@@ -88,8 +88,12 @@ TEST(what_decays_is_tidied_and_a_cut_changes_no_bit) {
         const double pole = 0.5;
         std::vector<double> section(5 * 4, 0.0), x(5000, 0.0), whole(4 * 5000), cut(4 * 5000);
         for (std::size_t j = 0; j < 4; ++j) {
+            // z^2 / (z^2 - pole z), in d = z - 1
             section[j] = 1.0;
-            section[12 + j] = -pole;
+            section[4 + j] = 2.0;
+            section[8 + j] = 1.0;
+            section[12 + j] = 2.0 - pole;
+            section[16 + j] = 1.0 - pole;
         }
         x[0] = 1e9;
         std::vector<double> level(4, 0.0), memory(8, 0.0), other(8, 0.0);

@@ -12,7 +12,15 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["as_samples", "band_pass", "bilinear", "butterworth_band", "butterworth_low", "settling_time"]
+__all__ = [
+    "as_samples",
+    "band_pass",
+    "band_sections",
+    "bilinear",
+    "butterworth_band",
+    "butterworth_low",
+    "settling_time",
+]
 
 Array = NDArray[np.float64]
 
@@ -32,6 +40,57 @@ def as_samples(power_w: ArrayLike) -> Array:
     if not math.isfinite(float(power.min())) or not math.isfinite(float(power.max())):
         raise ValueError("power_w holds a value that is not finite")
     return power
+
+
+def band_sections(order: int, f_low_hz: float, f_high_hz: float, tick_s: float) -> Array:
+    """Sections of `butterworth_band` as polynomials in ``z - 1``.
+
+    A pole at f lies ``2 pi f tick_s`` from z = 1: what a section does down there is a difference of nearly
+    equal coefficients in z, of which rounding leaves few digits when the tick is short (at 0.1 Hz and 0.1 ms
+    eight). In ``d = z - 1`` every coefficient keeps all of them, and so does a recursion that adds to its
+    memories (R. H. Middleton and G. C. Goodwin, IEEE Trans. Automatic Control 31 (1986) 1015).
+
+    Returns
+    -------
+    ndarray, shape (order, 5)
+        Rows ``b0 b1 b2 d1 d2`` of ``(b0 d^2 + b1 d + b2) / (d^2 + d1 d + d2)``.
+
+    Other parameters and errors as `butterworth_band`.
+    """
+    if order < 1:
+        raise ValueError(f"order must be at least 1, got {order}")
+    if not 0.0 < f_low_hz < f_high_hz < 0.5 / tick_s:
+        raise ValueError(
+            f"need 0 < {f_low_hz:g} < {f_high_hz:g} < {0.5 / tick_s:g} Hz (half the sampling rate)"
+        )
+    # Frequencies in units of 2 / tick_s, so that the bilinear transform is z - 1 = 2 s / (1 - s).
+    low, high = math.tan(math.pi * f_low_hz * tick_s), math.tan(math.pi * f_high_hz * tick_s)
+    prototype = np.exp(1j * np.pi * (2.0 * np.arange(1, order + 1) + order - 1.0) / (2.0 * order))
+    if order % 2:
+        prototype[order // 2] = -1.0
+    half = prototype * (high - low) / 2.0
+    root = np.sqrt(half * half - low * high)
+    fast = np.where(np.abs(half + root) >= np.abs(half - root), half + root, half - root)
+    slow = low * high / fast  # not the difference of half and root, which cancel
+    s = np.concatenate([fast, slow])
+    poles = 2.0 * s / (1.0 - s)
+
+    upper = poles[poles.imag > 1e-9 * np.abs(poles)]
+    upper = upper[np.argsort(np.angle(1.0 + upper))]
+    real = np.sort(poles[np.abs(poles.imag) <= 1e-9 * np.abs(poles)].real)
+    denominators = [(-2.0 * p.real, abs(p) ** 2) for p in upper]
+    for p, q in zip(real[0::2], real[1::2], strict=True):  # odd order: the pair of the prototype's real pole
+        denominators.insert(len(denominators) // 2, (-(p + q), p * q))
+    # The zeros at z = 1 go to the slow poles and those at z = -1 to the fast ones: no section amplifies.
+    pairs = order // 2
+    kinds = [(1.0, 0.0, 0.0)] * pairs + [(1.0, 2.0, 0.0)] * (order % 2) + [(1.0, 4.0, 4.0)] * pairs
+    middle = 1j * math.sqrt(low * high)
+    centre = 2.0 * middle / (1.0 - middle)
+    sections = np.empty((order, 5))
+    for row, b, (d1, d2) in zip(sections, kinds, denominators, strict=True):
+        gain = abs(np.polyval((1.0, d1, d2), centre) / np.polyval(b, centre))
+        row[:] = (gain * b[0], gain * b[1], gain * b[2], d1, d2)
+    return sections
 
 
 def butterworth_band(order: int, f_low_hz: float, f_high_hz: float, tick_s: float) -> Array:
@@ -56,35 +115,8 @@ def butterworth_band(order: int, f_low_hz: float, f_high_hz: float, tick_s: floa
     ValueError
         If the order is below 1 or the edges are out of their range.
     """
-    if order < 1:
-        raise ValueError(f"order must be at least 1, got {order}")
-    if not 0.0 < f_low_hz < f_high_hz < 0.5 / tick_s:
-        raise ValueError(
-            f"need 0 < {f_low_hz:g} < {f_high_hz:g} < {0.5 / tick_s:g} Hz (half the sampling rate)"
-        )
-    # Frequencies in units of 2 / tick_s, so that the bilinear transform is z = (1 + s) / (1 - s).
-    low, high = math.tan(math.pi * f_low_hz * tick_s), math.tan(math.pi * f_high_hz * tick_s)
-    prototype = np.exp(1j * np.pi * (2.0 * np.arange(1, order + 1) + order - 1.0) / (2.0 * order))
-    half = prototype * (high - low) / 2.0
-    root = np.sqrt(half * half - low * high)
-    poles = 1.0 + np.concatenate([half + root, half - root])
-    poles /= 1.0 - np.concatenate([half + root, half - root])
-
-    upper = poles[poles.imag > 1e-14]
-    upper = upper[np.argsort(np.angle(upper))]
-    real = np.sort(poles[np.abs(poles.imag) <= 1e-14].real)
-    denominators = [(-2.0 * p.real, abs(p) ** 2) for p in upper]
-    for p, q in zip(real[0::2], real[1::2], strict=True):  # odd order: the pair of the prototype's real pole
-        denominators.insert(len(denominators) // 2, (-(p + q), p * q))
-    # The zeros at z = 1 go to the slow poles and those at z = -1 to the fast ones: no section amplifies.
-    pairs = order // 2
-    kinds = [(1.0, -2.0, 1.0)] * pairs + [(1.0, 0.0, -1.0)] * (order % 2) + [(1.0, 2.0, 1.0)] * pairs
-    centre = np.exp(-2j * math.atan(math.sqrt(low * high)))
-    sections = np.empty((order, 6))
-    for row, b, (a1, a2) in zip(sections, kinds, denominators, strict=True):
-        gain = abs(np.polyval((a2, a1, 1.0), centre) / np.polyval(b[::-1], centre))
-        row[:] = (gain * b[0], gain * b[1], gain * b[2], 1.0, a1, a2)
-    return sections
+    b0, b1, b2, d1, d2 = band_sections(order, f_low_hz, f_high_hz, tick_s).T
+    return np.column_stack([b0, b1 - 2.0 * b0, (b0 - b1) + b2, np.ones(order), d1 - 2.0, 1.0 - (d1 - d2)])
 
 
 def bilinear(
@@ -181,9 +213,10 @@ def settling_time(
     ValueError
         As `butterworth_band`.
     """
-    sections = butterworth_band(order, f_low_hz, f_high_hz, tick_s)
-    radius = max(float(np.abs(np.roots(section[3:])).max()) for section in sections)
-    return tick_s * math.log(remainder) / math.log(radius)
+    sections = band_sections(order, f_low_hz, f_high_hz, tick_s)
+    poles = np.concatenate([np.roots((1.0, *section[3:])) for section in sections])
+    slowest = 0.5 * float(np.log1p(2.0 * poles.real + np.square(np.abs(poles))).max())  # of |1 + pole|
+    return tick_s * math.log(remainder) / slowest
 
 
 def _recursion(work: Array, section: Array, state: Array) -> Array:
@@ -191,22 +224,22 @@ def _recursion(work: Array, section: Array, state: Array) -> Array:
 
     `work` (block, lanes + 2) holds consecutive blocks as columns. All columns run side by side from rest; the
     last two columns have no input and unit states, so they yield the free response, with which the true
-    starting state of each block is added afterwards. The recursion is the transposed direct form II.
+    starting state of each block is added afterwards. The recursion is the transposed direct form II in
+    ``z - 1``, whose memories accumulate (`band_sections`).
     """
-    b0, b1, b2, _, a1, a2 = (float(c) for c in section)
+    b0, b1, b2, d1, d2 = (float(c) for c in section)
     width = work.shape[1]
     first, second, y, product = (np.zeros(width) for _ in range(4))
     first[-2] = second[-1] = 1.0
     for row in work:
         np.multiply(row, b0, out=y)
         y += first
-        np.multiply(row, b1, out=first)
         first += second
-        np.multiply(y, a1, out=product)
-        first -= product
-        np.multiply(row, b2, out=second)
-        np.multiply(y, a2, out=product)
-        second -= product
+        for memory, b, d in ((first, b1, d1), (second, b2, d2)):
+            np.multiply(row, b, out=product)
+            memory += product
+            np.multiply(y, d, out=product)
+            memory -= product
         row[:] = y
     m11, m12, m21, m22 = first[-2], first[-1], second[-2], second[-1]
     starts = np.empty((2, width - 2))
@@ -285,7 +318,7 @@ def band_pass(
         As `butterworth_band`.
     """
     power = as_samples(power_w)
-    sections = butterworth_band(order, f_low_hz, f_high_hz, tick_s)
+    sections = band_sections(order, f_low_hz, f_high_hz, tick_s)
     if not zero_phase:
         out = power.copy()
         _cascade(out, sections)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from wattkeel.filters import as_samples, band_pass, butterworth_band, settling_time
+from wattkeel.fine_spectrum import FineSpectrum
 
 __all__ = [
     "Line",
@@ -272,7 +273,13 @@ def line_amplitude(power_w: ArrayLike, tick_s: float, frequency_hz: ArrayLike) -
 
 
 def peak_line(
-    power_w: ArrayLike, tick_s: float, f_low_hz: float, f_high_hz: float, *, of: Spectrum | None = None
+    power_w: ArrayLike,
+    tick_s: float,
+    f_low_hz: float,
+    f_high_hz: float,
+    *,
+    of: Spectrum | None = None,
+    fine: FineSpectrum | None = None,
 ) -> Line:
     """Largest spectral line between two frequencies, also where it lies between the bins of the spectrum.
 
@@ -290,6 +297,8 @@ def peak_line(
         Edges of the band (included), Hz.
     of : Spectrum, optional
         Spectrum of the same record, if it is at hand.
+    fine : FineSpectrum, optional
+        The same between its bins.
 
     Raises
     ------
@@ -308,10 +317,11 @@ def peak_line(
     width_hz = 1.0 / (whole.samples * tick_s)
     centre_hz = whole.frequency_hz[part][candidates]
     trial_hz = (centre_hz[:, None] + width_hz * np.linspace(-0.5, 0.5, 17)[None, :]).ravel()
+    between = FineSpectrum(power_w, tick_s) if fine is None else fine
     for step_hz in (width_hz / 16.0, width_hz / 128.0):
         inside = (trial_hz >= f_low_hz * (1.0 - TOLERANCE)) & (trial_hz <= f_high_hz * (1.0 + TOLERANCE))
         trial_hz = trial_hz[inside]
-        found = line_amplitude(power_w, tick_s, trial_hz)
+        found = between.amplitude_w(trial_hz)
         best = Line(float(trial_hz[int(np.argmax(found))]), float(found.max()))
         trial_hz = best.frequency_hz + step_hz * np.linspace(-1.0, 1.0, 17)
     return best

@@ -452,14 +452,16 @@ def _read_values(directory: Path) -> dict[str, Any]:
         "ledger": Ledger.not_recorded() if ledger is None else Ledger.from_dict(ledger),
         "summary": {key: number(value) for key, value in read_json(directory / rundir.SUMMARY, {}).items()},
         "findings": [_finding(row) for row in read_json(directory / rundir.FINDINGS, [])],
-        "metered": _metered(read_json(directory / rundir.METERS)),
+        "metered": _metered(directory),
     }
 
 
-def _metered(row: Mapping[str, Any] | None) -> Any:
-    from wattkeel.compliance import Metered
+def _metered(directory: Path) -> Any:
+    from wattkeel.compliance.metering import read_metered
 
-    return None if row is None else Metered(**row)
+    if not (directory / rundir.METERS).is_file():
+        return None
+    return read_metered(read_json(directory / rundir.METERS))
 
 
 def _finding(row: Mapping[str, Any]) -> Any:

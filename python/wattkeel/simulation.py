@@ -337,7 +337,9 @@ class _Run:
         self._writer.write_events(result.events)
         self._writer.write_values({rundir.LEDGER: result.ledger, rundir.SUMMARY: result.summary})
         if result.metered is not None:
-            self._writer.write_values({rundir.METERS: result.metered})
+            from wattkeel.compliance.metering import metered_row
+
+            self._writer.write_values({rundir.METERS: metered_row(result.metered)})
         self._writer.write_manifest(result.manifest, complete=False)
 
     def _summary(self, signals: SignalMap | None = None, finest: Envelope | None = None) -> dict[str, float]:

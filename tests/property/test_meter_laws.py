@@ -166,6 +166,35 @@ def test_how_a_record_is_cut_changes_no_bit(size: int) -> None:
 
 
 @pytest.mark.usefixtures("short_memory")
+@pytest.mark.parametrize("size", [2049, 4999, 5000])
+def test_a_percentile_needs_two_windows_of_a_long_record(size: int) -> None:
+    one = meters.WantedPercentile(2500, 75.0)  # two windows are longer than what is read as a whole
+    found = banked(np.arange(float(size)), [], wanted=[one])
+    assert list(found) == ([one.key()] if size >= 5000 else [])
+
+
+def test_a_bank_that_is_closed_takes_no_more() -> None:
+    bank = meters.MeterBank(wanted(), 0.01)
+    bank.feed(np.arange(500.0) % 7.0)
+    found = bank.close()
+    assert bank.close() == found
+    with pytest.raises(ValueError, match="closed"):
+        bank.feed(np.ones(5))
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_what_is_no_number_is_refused(bad: float) -> None:
+    with pytest.raises(ValueError, match="not finite"):
+        meters.MeterBank(wanted(), 0.01).feed(np.array([1.0, bad, 3.0]))
+    with pytest.raises(ValueError, match="not finite"):
+        meters.RollingRange(1.0, 0.01).feed([1.0, bad])
+    with pytest.raises(ValueError, match="not a number"):
+        meters.Excursions([meters.Timer(0.0, 0.9)], (0.9, math.inf), 0.01).feed([1.0, math.nan])
+    with pytest.raises(ValueError, match="settle_s"):
+        meters.RollingRange(1.0, 0.01, settle_s=-1.0)
+
+
+@pytest.mark.usefixtures("short_memory")
 @pytest.mark.parametrize("size", [2, 5, 90, 800, 3000, 6000])
 @pytest.mark.parametrize("zero_phase", [False, True])
 def test_filters_are_those_of_the_whole_record(size: int, zero_phase: bool) -> None:

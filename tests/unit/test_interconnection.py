@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,10 @@ from wattkeel.sizing import step_need
 
 NOGRR = "ercot_nogrr282"
 PEAK_W = 100e6
+
+
+def profile_path(name: str) -> Path:
+    return Path(wk.__file__).parent / "compliance" / "profiles" / f"{name}.toml"
 
 
 def site(tables: dict[str, Any] | None = None, **perc1: Any) -> Scenario:
@@ -251,6 +256,76 @@ def test_island_at_a_dead_supply_is_a_loss():
     later = next(one for rule, one in found.items() if "0.2-0.5" in rule)
     assert later.verified
     assert later.overrides == {"grid.island.separate_after_s": 0.27}
+
+
+def test_above_nominal_nothing_trips_and_so_nothing_is_shown():
+    """PERC1, counters and separation act below thresholds: a swell that is ridden is no evidence."""
+    study = capability(site(), NOGRR, depths_pu=[0.95, 1.15], phases=1, trains=(), settle_s=4.0)
+    found = {f.rule.partition(" ")[2]: f for f in study.findings if f.block == "voltage_ride_through"}
+    assert found["1.1-1.2 pu 2 s"].verdict == "not_evaluated"
+    assert "over-voltage" in found["1.1-1.2 pu 2 s"].note
+    assert found["0.9-1.1 pu continuous"].verdict == "pass"
+    assert "above nominal it is not shown" in found["0.9-1.1 pu continuous"].note
+    # A load that ceases below 1.3 pu does act there: it leaves at once, wherever the voltage is.
+    study = capability(
+        site(cease_voltage_pu=1.3, reconnect_voltage_pu=1.4),
+        NOGRR,
+        depths_pu=[1.15],
+        phases=1,
+        trains=(),
+        settle_s=4.0,
+    )
+    assert next(f for f in study.findings if "1.1-1.2" in f.rule).verdict != "not_evaluated"
+
+
+def _relay(threshold_hz: float) -> dict[str, Any]:
+    return {"grid": {"load_shedding": [{"threshold_hz": threshold_hz, "delay_s": 0.2, "site_share": 0.1}]}}
+
+
+def test_a_frequency_that_nothing_answers_is_not_shown():
+    """A droop bends the load but trips nothing; above nominal no relay of the site can act."""
+    bare = capability(site(frequency_droop=20.0), NOGRR, depths_pu=[0.95], phases=1, trains=(), settle_s=4.0)
+    block = "frequency_ride_through"
+    assert {f.verdict for f in bare.findings if f.block == block} == {"not_evaluated"}
+    shed = capability(
+        site(_relay(56.0)), NOGRR, depths_pu=[0.95], phases=1, trains=(), settle_s=4.0, longest_s=299.0
+    )
+    found = {f.rule: f.verdict for f in shed.findings if f.block == block}
+    assert found[f"{block} 57-58.8 Hz 299 s"] == "pass"
+    assert found[f"{block} 61.2-61.8 Hz 299 s"] == "not_evaluated"
+
+
+def test_load_that_a_droop_takes_away_is_marginal():
+    """57.01 Hz is 2.99/60 pu below nominal; a droop of 20 leaves 0.3 % of the load, and no event says so."""
+    study = capability(
+        site(_relay(56.0), frequency_droop=20.0), NOGRR, depths_pu=[0.95], phases=1, trains=(), settle_s=4.0
+    )
+    found = next(f for f in study.findings if "57-58.8 Hz" in f.rule)
+    assert found.verdict == "marginal"
+    assert found.value < 0.1  # behind filters of 20 ms
+    assert "below half" in found.note
+
+
+def test_a_rate_of_change_is_not_decided_by_relays_on_the_level():
+    """A relay at 59.3 Hz trips on 1 Hz at any rate; times of its note count from the begin of the ramp."""
+    study = capability(site(_relay(59.3)), "ieso_trlcl_v3", phases=1, trains=(), settle_s=4.0)
+    found = next(f for f in study.findings if f.block == "rocof")
+    assert found.verdict == "not_evaluated"
+    assert "tripped at 0.34 s" in found.note  # 0.7 Hz at 5 Hz/s and a delay of 0.2 s
+    assert "a ramp of +1 Hz at it: nothing leaves" in found.note
+
+
+def test_rows_of_recovery_with_other_shares_are_not_mixed(tmp_path):
+    """One course is watched for the strictest row: what a row with a larger share reads is not known."""
+    text = profile_path(NOGRR).read_text("utf-8")
+    own = tmp_path / "own.toml"
+    row = '[[recovery_level]]\nstandard = "{}"\np_fraction_min = {}\nwithin_s = {}\nseen = true\n'
+    own.write_text(f"{text}\n{row.format('quick', 0.9, 1.0)}{row.format('full', 0.98, 3.0)}", "utf-8")
+    study = capability(site(cease_voltage_pu=0.0), own, depths_pu=[0.5], phases=1, trains=(), settle_s=4.0)
+    found = {f.rule: f.verdict for f in study.findings if f.block.startswith("recovery")}
+    assert found["recovery_level quick 1 s"] == "pass"
+    assert found["recovery 2 s"] == "pass"
+    assert found["recovery_level full 3 s"] == "not_evaluated"
 
 
 def test_wrong_arguments_are_told_together():

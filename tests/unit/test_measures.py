@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from wattkeel import measures
+from wattkeel import filters, measures, meters
 
 TICK_S = 1e-3
 
@@ -112,6 +112,44 @@ class TestBandPass:
             for b0, b1, b2, _, a1, a2 in measures.butterworth_band(order, 0.1, 55.0, TICK_S):
                 response *= (b0 + b1 * z + b2 * z * z) / (1.0 + a1 * z + a2 * z * z)
             np.testing.assert_allclose(np.abs(response), gains, atol=6e-6)
+
+    @pytest.mark.parametrize("order", [1, 2, 3, 4])
+    def test_sections_of_a_short_tick_keep_their_digits(self, order: int) -> None:
+        # Butterworth's closed form behind the bilinear transform, w = tan(pi f T). In z the coefficients
+        # leave eight digits at 0.1 ms and none at 1 ns; the bound is 1e4 roundings, an edge amplifies them.
+        for tick_s in (1e-3, 1e-4, 1e-6, 1e-9):
+            low, high = (math.tan(math.pi * f * tick_s) for f in (0.1, 55.0))
+            sections = filters.band_sections(order, 0.1, 55.0, tick_s)
+            for frequency_hz in (0.1, 0.3, 2.0, 55.0):
+                w = math.tan(math.pi * frequency_hz * tick_s)
+                d = 2j * w / (1.0 - 1j * w)
+                found = math.prod(
+                    abs(np.polyval(row[:3], d) / np.polyval((1, *row[3:]), d)) for row in sections
+                )
+                detuned = (w * w - low * high) / (w * (high - low))
+                assert found == pytest.approx(1.0 / math.sqrt(1.0 + detuned ** (2 * order)), rel=2e-12)
+
+    @pytest.mark.parametrize("order", [2, 4])
+    def test_a_short_tick_costs_no_digits(self, order: int) -> None:
+        # 0.1 Hz at 10 us, against 64 bits of fraction; a recursion in z misses this by 1e-9
+        if np.finfo(np.longdouble).nmant < 60:
+            pytest.skip("no number wider than a double here")
+        tick_s, power = 1e-5, np.random.default_rng(3).normal(size=20_000) + np.arange(20_000) // 5000
+        wide = np.longdouble(power) - np.longdouble(power[0])
+        for b0, b1, b2, d1, d2 in np.longdouble(filters.band_sections(order, 0.1, 55.0, tick_s)):
+            first = second = np.longdouble(0.0)
+            for i, v in enumerate(wide):
+                wide[i] = out = b0 * v + first
+                first, second = first + (b1 * v + second) - d1 * out, second + b2 * v - d2 * out
+        scale = float(np.ptp(wide))
+        plain = measures.band_pass(power, tick_s, 0.1, 55.0, order=order)
+        assert float(np.abs(plain - wide).max()) < 1e-13 * scale
+        band = meters.Band(0.1, 55.0, order)
+        bank = meters.MeterBank([meters.WantedSpan(band)], tick_s)
+        bank.feed(power)
+        (found,) = bank.close().values()
+        assert found["high"] == pytest.approx(float(wide.max()), rel=0.0, abs=1e-13 * scale)
+        assert found["low"] == pytest.approx(float(wide.min()), rel=0.0, abs=1e-13 * scale)
 
     def test_a_level_held_since_ever_gives_nothing(self) -> None:
         for zero_phase in (False, True):

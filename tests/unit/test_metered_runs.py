@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -106,6 +107,51 @@ def test_other_rules_than_those_metered_are_not_evaluated() -> None:
     assert 'add "poi.power_w" to record.full_rate' in found.note
     # another stretch of time is another record
     assert {row["verdict"] for row in told(evaluate(bare, settle_s=5.0))} == {"not_evaluated"}
+
+
+def _with(**changes: Any) -> Callable[[dict[str, Any]], str]:
+    return lambda row: json.dumps({**row, **changes})
+
+
+def _each(found: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], str]:
+    return lambda row: json.dumps({**row, "found": {key: found(one) for key, one in row["found"].items()}})
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda row: "",
+        lambda row: json.dumps(row)[:400],
+        lambda row: "[]",
+        lambda row: "null",
+        _with(found=None),
+        _with(samples="many"),
+        _with(skip=-1),
+        _with(found={"colour {}": {}}),
+        _each(lambda one: {}),
+        _each(lambda one: dict.fromkeys(one)),
+        _each(lambda one: dict.fromkeys(one, "red")),
+    ],
+)
+def test_damaged_meters_are_told(damage: Callable[[dict[str, Any]], str], tmp_path: Path) -> None:
+    wk.simulate(site([], "10 s"), progress=False, out_dir=tmp_path)
+    file = tmp_path / rundir.METERS
+    row = json.loads(file.read_text(encoding="utf-8"))
+    assert isinstance(wk.open_result(tmp_path).metered, Metered)
+    file.write_text(damage(row), encoding="utf-8")
+    with pytest.raises(wk.ScenarioError, match="damaged"):
+        wk.open_result(tmp_path)
+
+
+def test_meters_of_another_version_are_not_read(tmp_path: Path) -> None:
+    run = wk.simulate(site([], "10 s"), progress=False, out_dir=tmp_path)
+    file = tmp_path / rundir.METERS
+    row = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(_with(version=row["version"] + 1)(row), encoding="utf-8")
+    again = wk.open_result(tmp_path)
+    assert again.metered is None
+    assert told(again.findings) == told(run.findings)  # what was judged stands
+    assert {row["verdict"] for row in told(evaluate(again))} == {"not_evaluated"}
 
 
 def test_a_run_that_was_stopped_is_judged_on_what_was_metered(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -132,6 +132,37 @@ def test_a_system_made_to_fail_fails(number: int, item: str, change: dict[str, A
     assert found.verdict == "fail"
 
 
+@pytest.mark.parametrize("number", [2, 4, 6, 7, 9])
+@pytest.mark.parametrize("slow", [{"time_constant": "500 ms"}, {"ramp": "1 MW/s"}], ids=["lag", "ramp"])
+def test_a_slow_converter_is_not_hidden_by_grid_forming_control(number: int, slow: dict[str, str]) -> None:
+    """Lag and ramp do not act on a unit that forms: what a quick one passes is open for a slow one."""
+    found = outcome(number, unit(**slow))
+    assert found.verdict == "not_evaluated"
+    assert verdicts(found)["converter_answer"] == "not_evaluated"
+    assert "converter_answer" not in verdicts(outcome(number))
+
+
+def test_a_slow_converter_that_follows_is_in_the_model() -> None:
+    found = outcome(4, FOLLOWING, unit(time_constant="500 ms"))
+    assert verdicts(found)["tracking_error"] == "fail"
+    assert "converter_answer" not in verdicts(found)
+
+
+def test_an_empty_system_does_not_follow_a_generator() -> None:
+    """It swings least of all; ordered to deliver, it gives nothing."""
+    found = outcome(9, unit(energy="0.2 MWh"))
+    assert verdicts(found)["takes_part"] == "fail"
+    assert found.verdict == "fail"
+    whole = next(row.finding for row in outcome(9, FOLLOWING).criteria if row.item == "takes_part")
+    assert whole.value == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_rating_far_beyond_the_load_is_refused() -> None:
+    """The ramp is judged in per cent of it: any system would pass."""
+    with pytest.raises(wk.ScenarioError, match=r"qualify.it_load = '10000 MW'.*model the racks"):
+        outcome(4, {"qualify": {"it_load": "10 GW"}})
+
+
 def test_a_late_measurement_fails_the_ai_buffering() -> None:
     """The load's edges pass to the grid until the system hears of them; a following unit has nothing else."""
     quick = outcome(4, FOLLOWING, {"control": {"measurement_delay": "2 ms"}})

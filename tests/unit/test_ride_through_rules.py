@@ -286,12 +286,38 @@ class TestOpenQuestions:
         assert "approximate" in found.note
 
     def test_tables_of_a_choice_are_judged_apart(self) -> None:
-        found = findings(run(stretches((1.0, 1.0), (1.07, 2.0), (1.0, 1.0))), "eu_nc_dcc_2016_1388")
+        swell = run(stretches((1.0, 1.0), (1.07, 2.0), (1.0, 1.0)), load_model=None)
+        found = findings(swell, "eu_nc_dcc_2016_1388")
         assert found[
             "voltage_ride_through 0.9-1.118 pu continuous area CE, voltage row A"
         ].value == pytest.approx(4.0)
         row_b = found["voltage_ride_through 1.05-1.1 pu 1200 s area CE, voltage row B"]
         assert (row_b.verdict, row_b.value) == ("pass", pytest.approx(2.0))
+
+
+class TestAboveNominal:
+    """No trip above nominal is in the model of a load: a swell that a run rides shows nothing."""
+
+    SWELL = stretches((1.0, 1.0), (1.15, 1.0), (1.0, 4.0))
+    RULE = "voltage_ride_through 1.1-1.2 pu 2 s"
+
+    def test_a_ridden_swell_is_not_evaluated(self) -> None:
+        found = one(run(self.SWELL), ERCOT, self.RULE)
+        assert found.verdict == "not_evaluated"
+        assert "above nominal" in found.note
+
+    def test_load_that_is_lost_in_it_still_fails(self) -> None:
+        assert one(run(self.SWELL, event("load_transferred", 1.5)), ERCOT, self.RULE).verdict == "fail"
+
+    def test_a_measured_record_shows_it(self) -> None:
+        record = measured(np.full(self.SWELL.size, 1e8), self.SWELL)
+        assert one(record, ERCOT, self.RULE).verdict == "pass"
+
+    def test_over_frequency_too(self) -> None:
+        high = stretches((60.0, 1.0), (61.5, 1.0), (60.0, 4.0))
+        record = run(np.ones(high.size), frequency=high)
+        found = one(record, ERCOT, "frequency_ride_through 61.2-61.8 Hz 299 s")
+        assert found.verdict == "not_evaluated"
 
 
 class TestOtherForms:

@@ -12,10 +12,12 @@ import pytest
 from sites import laid_over, lossless_site
 
 import wattkeel as wk
-from wattkeel.compliance import Finding, evaluate_series
+from wattkeel.compliance import Finding, evaluate, evaluate_series, load_profile
 from wattkeel.compliance.record import Record
 from wattkeel.interconnection.causes import explain
+from wattkeel.interconnection.power_steps import _energy, usable_j
 from wattkeel.interconnection.suggest import suggest, suggest_for_series
+from wattkeel.interconnection.trials import Outcome, Trials
 from wattkeel.jsonio import dumps
 from wattkeel.scenario import Scenario
 
@@ -112,6 +114,127 @@ def test_bounded_search_says_what_it_tried():
     assert found.tried[-1].endswith("the runs were used up")
     assert found.finding.remedy.startswith("no remedy found; nearest: ")
     assert found.finding.verdict == "fail"
+
+
+OWN_PROFILE = """
+schema_version = 1
+id = "own"
+title = "Own"
+issuer = "Own"
+jurisdiction = "US"
+url = "none"
+date = 2026-01-01
+status = "user"
+evidence = "primary_excerpt"
+seen = true
+applies_to = "load"
+
+[[power_variation]]
+stat = "peak_to_peak"
+window_s = 2.0
+limit_mw = 10.0
+seen = true
+"""
+
+
+def test_profiles_rules_and_settling_beside_the_scenario_are_run_too(tmp_path):
+    """What the command line adds is no part of the scenario: a path, a file of rules, another settling."""
+    path = tmp_path / "own.toml"
+    path.write_text(OWN_PROFILE, "utf-8")
+    scenario = site(rule(limit_w=1e9))
+    result = run(scenario)
+    beside: dict[str, Any] = {
+        "profiles": [load_profile(path)],
+        "rules": [rule(name="beside", limit_w=8e6)],
+        "settle_s": 12.0,
+    }
+    own = [dict(one) for one in scenario.model.compliance.rule]
+    findings = evaluate(result, beside["profiles"], [*own, *beside["rules"]], settle_s=12.0)
+    assert [finding.verdict for finding in findings].count("fail") == 2
+    found = {one.rule: one for one in suggest(result, findings, **beside)}
+    assert len(found) == 2
+    for one in found.values():
+        assert one.verified, one.tried
+        mended = run(scenario.with_overrides(one.overrides)) if not one.toml else None
+        if mended is not None:
+            after = evaluate(mended, beside["profiles"], [*own, *beside["rules"]], settle_s=12.0)
+            assert next(f for f in after if f.rule == one.rule).value == one.value_after
+
+
+def test_a_rule_that_becomes_marginal_is_named():
+    before = [Finding(rule=name, verdict="pass", profile="p") for name in "abc"]
+    trials = Trials(site(), lambda scenario: [], before)
+    after = {
+        ("p", name): Finding(rule=name, verdict=verdict, profile="p")
+        for name, verdict in (("a", "fail"), ("b", "marginal"), ("c", "pass"))
+    }
+    assert trials.broken(Outcome(after)) == ["p: a", "p: b (marginal)"]
+
+
+def test_a_battery_is_added_where_minutes_have_to_be_bridged_and_settling_is_short():
+    """A cycle of 4 min and 8 s that are not judged: an average over a cycle would not be full in time."""
+    slow = {
+        "simulation": {"duration_s": 600.0, "tick_s": 0.05},
+        "control": {"period_s": 0.05},
+        "workload": {"job": {"period_s": 240.0, "edge_s": 10.0}},
+    }
+    limits = rule("ramp", limit_w_per_s=2e6 / 60.0) | {"window_s": 60.0}
+    scenario = site(limits, tables=slow)
+    result = run(scenario)
+    (found,) = suggest(result, result.findings)
+    assert found.verified, found.tried
+    assert "battery" in found.action
+    made = Scenario.from_dict(laid_over(scenario.tree, tomllib.loads(found.toml)))
+    (after,) = run(made.with_overrides(found.overrides)).findings
+    assert (after.verdict, after.value) == ("pass", found.value_after)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        {"preset": "enerc-container", "battery": {"energy_j": 3.6e9}, "converter": {"rated_power_w": 1e6}},
+        {"kind": "supercapacitor", "preset": "supercapacitor-15mw", "converter": {"rated_power_w": 2e6}},
+    ],
+    ids=["battery", "supercapacitor alone, of role fast"],
+)
+def test_storage_that_is_there_is_enlarged_and_its_size_told(unit):
+    tables = {"storage": {"store": unit}, "simulation": {"tick_s": 1e-3}, "control": {"period_s": 1e-3}}
+    scenario = site(rule(limit_w=4e6), tables=tables)
+    result = run(scenario)
+    (found,) = suggest(result, result.findings)
+    assert found.verified, found.tried
+    assert found.action.startswith("storage of ")
+    made = scenario.with_overrides(found.overrides)
+    store = made.model.storage["store"]
+    told = found.action.partition(" usable")[0].rpartition("/ ")[2]
+    assert told == _energy(usable_j(store))
+    assert store.role == "slow"
+    (after,) = run(made).findings
+    assert (after.verdict, after.value) == ("pass", found.value_after)
+
+
+def test_flicker_and_voltage_changes_are_mended(tmp_path):
+    path = tmp_path / "own.toml"
+    blocks = (
+        "[[flicker]]\npst_max = 0.8\nseen = true\n[[rapid_voltage_change]]\nlimit_pct = 1.5\nseen = true\n"
+    )
+    path.write_text(OWN_PROFILE.partition("[[")[0] + blocks, "utf-8")
+    weak = {
+        "simulation": {"duration_s": 680.0, "tick_s": 2e-3},
+        "control": {"period_s": 2e-3},
+        "workload": {"job": {"period_s": 0.5, "edge_s": 0.05}},
+        "grid": {
+            "rated_power_w": 60e6, "scr": 8.0, "x_over_r": 5.0, "power_factor": 0.98,
+            "nominal_voltage_v": 138e3,
+        },
+    }  # fmt: skip
+    scenario = site(tables=weak)
+    result = run(scenario.with_overrides({"compliance.profiles": [str(path)], "compliance.rule": []}))
+    failed = [finding for finding in result.findings if finding.verdict in ("fail", "marginal")]
+    assert {finding.block for finding in failed} == {"flicker", "rapid_voltage_change"}
+    for found in suggest(result, result.findings):
+        assert found.verified, found.tried
+        assert found.value_after < found.finding.limit
 
 
 def test_rules_that_a_remedy_breaks_are_named():

@@ -83,8 +83,8 @@ static inline void filter_stretch(Index n, Index lanes, Index across, Index stri
         WK_UNROLL
         for (Index k = 0; k < sections; ++k) {
             const Lane out = c[k][0] * v + m[k][0];
-            m[k][0] = (c[k][1] * v + m[k][1]) - c[k][3] * out;
-            m[k][1] = c[k][2] * v - c[k][4] * out;
+            m[k][0] = ((c[k][1] * v + m[k][1]) + m[k][0]) - c[k][3] * out;
+            m[k][1] = (c[k][2] * v + m[k][1]) - c[k][4] * out;
             v = out;
         }
         filter_scatter(v, y + i, stride);
@@ -106,8 +106,8 @@ static inline void filter_lane(Index n, Index lanes, Index sections, const doubl
             const double* c = section + filter_coefficients * k * lanes;
             double* m = memory + filter_memories * k * lanes;
             const double out = c[0] * v + m[0];
-            m[0] = (c[lanes] * v + m[lanes]) - c[3 * lanes] * out;
-            m[lanes] = c[2 * lanes] * v - c[4 * lanes] * out;
+            m[0] = ((c[lanes] * v + m[lanes]) + m[0]) - c[3 * lanes] * out;
+            m[lanes] = (c[2 * lanes] * v + m[lanes]) - c[4 * lanes] * out;
             v = out;
         }
         y[i] = v;

@@ -137,6 +137,7 @@ class _Judged:
     record: MeasuredRecord | None = None
     notes: list[str] = field(default_factory=list)
     suggestions: list[Any] = field(default_factory=list)
+    asked: dict[str, Any] = field(default_factory=dict)
 
 
 def act(arguments: argparse.Namespace) -> int:
@@ -290,7 +291,8 @@ def _of_run(arguments: argparse.Namespace) -> _Judged:
     if not (result.complete and "failed" not in result.manifest) and verdict != "fail":
         verdict = "not_evaluated"  # as of the run itself: what was cut cannot pass
     title = result.scenario.model.title or "run"
-    return _Judged(f"{title}, {arguments.place}", findings, verdict, result=result)
+    beside = {"profiles": profiles, "rules": asked.rules, "settle_s": settle_s}
+    return _Judged(f"{title}, {arguments.place}", findings, verdict, result=result, asked=beside)
 
 
 def _with_those_of_the_run(findings: list[Finding], of_run: Sequence[Finding]) -> list[Finding]:
@@ -349,7 +351,9 @@ def _suggest(judged: _Judged) -> None:
     if judged.result is not None:
         shown = Progress(1.0, unit="runs")
         try:
-            judged.suggestions = list(room.suggest(judged.result, judged.findings, progress=shown))
+            judged.suggestions = list(
+                room.suggest(judged.result, judged.findings, progress=shown, **judged.asked)
+            )
         finally:
             shown.close()
     else:
@@ -447,6 +451,8 @@ def _suggestion_lines(suggestions: Sequence[Any]) -> Iterator[str]:
         yield from item(f"{one.profile}, {one.rule}", one.action or "nothing was found", indent="  ")
         after = "" if one.value_after is None else f", {number(one.value_after, one.finding.unit)}"
         checked = f"run again: {verdict_text(one.verdict_after)}{after}" if one.verified else "not run"
+        if one.runs and not one.verified:
+            checked = f"{one.runs} runs" if one.runs > 1 else "one run"
         yield from item("checked", f"{checked}; {one.method}")
         for place, value in one.overrides.items():
             yield f"    --set {place}={value}"

@@ -147,6 +147,7 @@ def judge_bands(record: Record, ask: Ask, views: Sequence[View]) -> list[Judged]
         name = band_name(ask.block, band, ask.unit, table.choice)
         spared = ""
         try:
+            _need_trip(record, table, band, views)
             if band.continuous:
                 found = _continuous(record, ask, views, index)
             else:
@@ -159,6 +160,21 @@ def judge_bands(record: Record, ask: Ask, views: Sequence[View]) -> list[Judged]
         else:
             judged.append(Judged(name, measured=found, row=band.row))
     return judged
+
+
+def _need_trip(record: Record, table: Table, band: Band, views: Sequence[View]) -> None:
+    """Raise CannotJudgeError for a band above nominal of a run that lost nothing.
+
+    Cessation, counters, separation and relays of the site act below thresholds: no trip above nominal is in
+    the model, so that riding through would be asserted.
+    """
+    if not record.simulated or record.load_model is None or band.continuous or band.low < table.high:
+        return
+    if any(len(view.above) for view in views) and not any(view.losses or view.undecided for view in views):
+        raise CannotJudgeError(
+            "no part of the load of this run can leave above nominal, so that riding through would be "
+            "asserted, not shown: judge a measured record"
+        )
 
 
 def band_name(block: str, band: Band, unit: str, choice: str) -> str:

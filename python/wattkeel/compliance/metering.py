@@ -17,9 +17,9 @@ from wattkeel.compliance.profile import Profile
 from wattkeel.compliance.record import CannotJudgeError, Metered, Unkept
 from wattkeel.compliance.rules import RULES
 from wattkeel.compliance.verdicts import judge_scenario_rule, too_small
-from wattkeel.meters import MeterBank, Wanted
+from wattkeel.meters import VERSION, MeterBank, Wanted, check_found
 
-__all__ = ["RunMeter", "meter_plan", "site_of"]
+__all__ = ["RunMeter", "meter_plan", "metered_row", "read_metered", "site_of"]
 
 
 class _Plan(Unkept):
@@ -85,6 +85,33 @@ def site_of(model: Any, settle_s: float) -> dict[str, Any]:
         "rated_power_w": (grid.rated_power_w or None) if grid is not None else None,
         "nominal_frequency_hz": grid.nominal_frequency_hz if grid is not None else 60.0,
     }
+
+
+def metered_row(metered: Metered) -> dict[str, Any]:
+    """What a run directory keeps of what was metered, ready for JSON."""
+    row = {"samples": metered.samples, "skip": metered.skip, "found": metered.found}
+    return {"version": VERSION, **row}
+
+
+def read_metered(row: Any) -> Metered | None:
+    """What was metered of a run, from `metered_row`; None where another version's meters found it.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If the row is damaged.
+    """
+    if row["version"] != VERSION:
+        return None
+    samples, skip, found = row["samples"], row["skip"], row["found"]
+    for name, count in (("samples", samples), ("skip", skip)):
+        if not isinstance(count, int) or count < 0:
+            raise ValueError(f"meters: {name} is {count!r}, not a count")
+    if not isinstance(found, Mapping):
+        raise TypeError(f"meters: found is {found!r}, not a table")
+    for key, one in found.items():
+        check_found(key, one)
+    return Metered(samples, skip, found)
 
 
 class RunMeter:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from wattkeel._generated.models import Perc1
 from wattkeel.compliance.record import Record
 from wattkeel.errors import Fault, ScenarioError
 from wattkeel.events import Event, EventLog
@@ -280,25 +281,36 @@ class Bench:
 
         Parameters
         ----------
-        block : {"voltage_ride_through", "frequency_ride_through", "rocof"}
+        block : {"voltage_ride_through", "frequency_ride_through"}
         """
         model = self.scenario.model
-        island = model.grid.island is not None
         if block == "voltage_ride_through":
-            if self._rides or island:
+            opens = model.grid.island is not None and model.grid.island.separate_below_pu > 0.0
+            if self._rides or opens:
                 return ""
             return (
                 "nothing in this site answers the voltage, so that it cannot trip: give a node of the "
-                'distribution ride_through = "perc1", or [grid.island]'
+                'distribution ride_through = "perc1", or [grid.island] with separate_below'
             )
-        sheds = any(stage.site_share > 0.0 for stage in model.grid.load_shedding)
-        droops = any(_droops(model, node) for node in self._rides)
-        if sheds or droops:
+        if any(stage.site_share > 0.0 for stage in model.grid.load_shedding):
             return ""
         return (
             "nothing in this site answers the frequency, so that it cannot trip: give the under-frequency "
             "relays of the site as [[grid.load_shedding]] with site_share"
         )
+
+    def answers_above(self, level_pu: float) -> bool:
+        """Whether something of the site acts on a voltage that is above a level, pu.
+
+        Cessation, counters and separation act *below* their thresholds: over-voltage trips are not modelled.
+        """
+        model = self.scenario.model
+        loads = [model.distribution[node].perc1 or Perc1() for node in self._rides]
+        acts = [load.cease_voltage_pu for load in loads]
+        acts += [load.sag_voltage_pu for load in loads if load.sag_count > 0]
+        if model.grid.island is not None:
+            acts.append(model.grid.island.separate_below_pu)
+        return max(acts, default=0.0) > level_pu
 
     def blind_share(self) -> float:
         """Share of the load that answers no voltage in the model, and so is taken as staying connected."""
@@ -342,11 +354,6 @@ def settling_s(scenario: Scenario) -> float:
 
 def _rides(model: ScenarioModel) -> list[str]:
     return [name for name, node in model.distribution.items() if node.ride_through != "none"]
-
-
-def _droops(model: ScenarioModel, node: str) -> bool:
-    perc1 = model.distribution[node].perc1
-    return perc1 is not None and perc1.frequency_droop > 0.0
 
 
 def _shifted(event: Event, tick: int, tick_s: float) -> Event:

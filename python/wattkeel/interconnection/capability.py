@@ -248,7 +248,7 @@ def capability(
         *verdicts.recovery_findings(study, points),
         *verdicts.train_findings(study, runs),
         *verdicts.frequency_findings(study, frequencies),
-        *verdicts.rocof_findings(study, frequencies),
+        *verdicts.rocof_findings(study),
     ]
     return Capability(
         profile=found.name,

@@ -94,7 +94,7 @@ class Site:
         return cycle_of_job(self.scenario) or cycle_of_load(self.judged_w, self.tick_s)
 
     def average_s(self) -> float:
-        """Time over which the target of the import averages: whole iterations, full before it is judged."""
+        """Time over which the target of the import averages: full before it is judged, whole iterations."""
         given_s = float(self.scenario.model.control.average_s)
         if given_s > 0.0:
             return given_s
@@ -102,7 +102,9 @@ class Site:
         period_s = self.scenario.model.control.period_s
         count = max(1.0, AVERAGED_CYCLES)
         if self.settle_s > 0.0:
-            count = max(1.0, min(count, math.floor(self.settle_s / cycle_s)))
+            count = min(count, math.floor(self.settle_s / cycle_s))
+            if count < 1.0:  # no whole iteration fits: the target has no ramp limit until its average is full
+                return max(math.floor(self.settle_s / period_s), 1) * period_s
         return max(round(count * cycle_s / period_s), 1) * period_s
 
     def rated_w(self) -> float:
@@ -341,7 +343,9 @@ def _more(site: Site, power_w: float, energy_j: float) -> Change:
     by_power = max(power_w / rated_w, 1.0)
     by_energy = max(energy_j / stored_j, 1.0)
     values: dict[str, object] = {}
-    for name, unit in site.scenario.model.storage.items():
+    units = site.scenario.model.storage
+    usable_now_j = 0.0
+    for name, unit in units.items():
         assert unit.converter is not None
         if by_power > 1.0:
             values[f"storage.{name}.converter.rated_power_w"] = _rounded(
@@ -351,15 +355,25 @@ def _more(site: Site, power_w: float, energy_j: float) -> Change:
                 values[f"storage.{name}.converter.apparent_power_va"] = _rounded(
                     by_power * unit.converter.apparent_power_va
                 )
+        size_j = usable_j(unit)
         if unit.battery is not None:
             # Cells must stand the power of their converter.
             factor = max(by_energy, by_power)
             if factor > 1.0:
-                values[f"storage.{name}.battery.energy_j"] = _rounded(factor * _nominal_j(unit))
+                energy_now_j = _rounded(factor * _nominal_j(unit))
+                values[f"storage.{name}.battery.energy_j"] = energy_now_j
+                size_j *= energy_now_j / _nominal_j(unit)
         elif unit.supercapacitor is not None and by_energy > 1.0:
             window = unit.supercapacitor.soc_max - unit.supercapacitor.soc_min
-            values[f"storage.{name}.supercapacitor.energy_j"] = _rounded(by_energy * usable_j(unit) / window)
-    words = f"storage of {_power(by_power * rated_w)} / {_energy(by_energy * stored_j)} usable in all"
+            energy_now_j = _rounded(by_energy * size_j / window)
+            values[f"storage.{name}.supercapacitor.energy_j"] = energy_now_j
+            size_j = energy_now_j * window
+        usable_now_j += size_j
+    words = f"storage of {_power(by_power * rated_w)} / {_energy(usable_now_j)} usable in all"
+    if all(unit.role == "fast" for unit in units.values()):
+        # Fast units take what the slow ones leave; alone they leave the average to nobody.
+        values |= {f"storage.{name}.role": "slow" for name in units}
+        words += ", which takes all of the swing (role slow)"
     return Change.of("store", values, words)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from wattkeel.compliance import Profile
 from wattkeel.compliance.bands import Table, excursions
-from wattkeel.compliance.losses import COUNTED, RETURN_S, of_run
+from wattkeel.compliance.losses import COUNTED, LOST_SHARE, RETURN_S, Loss, of_run
 from wattkeel.compliance.profile import Row
 from wattkeel.compliance.views import counted_losses, recovery_rows
 from wattkeel.interconnection.bench import Course, as_record
@@ -43,6 +43,8 @@ class Recovery:
         Time for it after the return of the voltage, s.
     after_v_pu : float
         Voltage that counts as returned, pu.
+    most : float
+        Largest share of the power; infinite where the row names none.
     row : Row or None
         None where the profile has no such row; the values are then the usual ones.
     """
@@ -50,6 +52,7 @@ class Recovery:
     share: float = USUAL_SHARE
     within_s: float = RETURN_S
     after_v_pu: float = USUAL_VOLTAGE_PU
+    most: float = math.inf
     row: Row | None = None
 
     @classmethod
@@ -61,6 +64,7 @@ class Recovery:
             share=min(float(share), LARGEST_SHARE),
             within_s=float(keys["within_s"]),
             after_v_pu=float(keys.get("after_v_pu", USUAL_VOLTAGE_PU)),
+            most=float(keys.get("p_fraction_max", math.inf)),
             row=row,
         )
 
@@ -87,6 +91,9 @@ class Stay:
         Largest power that was missing at good voltage, against the twin, W.
     text : str
         First loss in words.
+    faded_s : float
+        Time at which the load first drew less than half of the twin's at good voltage, s, without having left
+        by an event: a droop may take it away as well. Infinite where it never did.
     judged_by : tuple of str
         Readings on which the verdict of the profile rests.
     """
@@ -98,6 +105,7 @@ class Stay:
     transferred_s: float
     lost_w: float
     text: str = ""
+    faded_s: float = math.inf
 
     judged_by: tuple[str, ...] = ()
 
@@ -168,7 +176,8 @@ class Criterion:
             voltage_pu=_farthest(course),
             transferred_s=min(moved, default=math.inf),
             lost_w=float(missing_w.max(initial=0.0)),
-            text=every[0].text(course.tick_s) if every else "",
+            text=_since(every[0], before).text(course.tick_s) if every else "",
+            faded_s=_faded_s(course),
             judged_by=tuple(way.label for way in counted),
         )
 
@@ -184,13 +193,27 @@ class Criterion:
     def _back(self, course: Course, power_w: NDArray[np.float64], twin_w: NDArray[np.float64]) -> float:
         """Time from the return of the voltage until a power stays at its share of the twin's, s."""
         first = _returned(course, self.asked.after_v_pu)
-        asked_w = self.asked.share * twin_w[first:]
-        short = np.flatnonzero(power_w[first:] < asked_w * (1.0 - 1e-9) - 1e-6)
+        least_w = self.asked.share * twin_w[first:]
+        off = power_w[first:] < least_w * (1.0 - 1e-9) - 1e-6
+        if math.isfinite(self.asked.most):
+            off |= power_w[first:] > self.asked.most * twin_w[first:] * (1.0 + 1e-9) + 1e-6
+        short = np.flatnonzero(off)
         if short.size == 0:
             return 0.0
         if short[-1] == len(power_w) - first - 1:
             return math.inf
         return (float(short[-1]) + 1.0) * course.tick_s
+
+
+def _since(loss: Loss, before: int) -> Loss:
+    """A loss with its times counted from the begin of the test, as all others are."""
+    return replace(loss, tick=loss.tick - before, end=loss.end - before)
+
+
+def _faded_s(course: Course) -> float:
+    good = course.voltage_pu > USUAL_VOLTAGE_PU
+    faded = np.flatnonzero(good & (course.load_w < LOST_SHARE * course.twin_load_w - 1e-6))
+    return float(faded[0]) * course.tick_s if faded.size else math.inf
 
 
 def _farthest(course: Course) -> float:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wattkeel.compliance import Finding, Verdict
+from wattkeel.compliance import Finding, Profile, Verdict
 from wattkeel.interconnection import needs
 from wattkeel.interconnection.capability import Capability
 from wattkeel.interconnection.causes import explain
 from wattkeel.interconnection.changes import Change
 from wattkeel.interconnection.power_steps import Site, Step, power_steps
 from wattkeel.interconnection.ride_steps import ride_steps
-from wattkeel.interconnection.trials import Outcome, Trials, load_of, of_capability, of_result, row_of
+from wattkeel.interconnection.trials import Outcome, Terms, Trials, load_of, of_capability, of_result, row_of
 from wattkeel.interconnection.waves import cycle_of_load
 from wattkeel.units import format_quantity
 
@@ -87,6 +87,9 @@ def suggest(
     *,
     progress: Callable[[int, int], None] | None = None,
     runs: int = 24,
+    profiles: Sequence[Profile] = (),
+    rules: Sequence[Mapping[str, Any]] = (),
+    settle_s: float | None = None,
 ) -> list[Suggestion]:
     """Say what would mend each rule that failed or is marginal, and prove it by running it.
 
@@ -104,6 +107,12 @@ def suggest(
         Called as ``progress(runs done, runs at most)``.
     runs : int
         Most runs for one finding.
+    profiles : sequence of Profile
+        Profiles that the findings come from beside those of the scenario; shipped ones are found by name.
+    rules : sequence of mapping
+        Rules that they come from beside those of the scenario.
+    settle_s : float, optional
+        Time from the start that was not judged, s; that of the scenario when None.
 
     Returns
     -------
@@ -121,22 +130,23 @@ def suggest(
     if not failed:
         return []
     scenario = result.scenario
+    terms = Terms(tuple(profiles), tuple(rules), settle_s)
     if isinstance(result, Capability):
         judge = of_capability(result, [finding.rule for finding in failed])
     else:
-        judge = of_result(result, failed)
+        judge = of_result(result, failed, terms)
     trials = Trials(scenario, judge, findings, progress)
     site: Site | None = None
     suggestions = []
     for finding in failed:
         trials.grant(runs)
         before = trials.runs
-        keys = row_of(finding, scenario)
+        keys = row_of(finding, scenario, terms)
         if needs.kind_of(finding) == "ride":
             steps, out = ride_steps(scenario, finding, keys)
         else:
             if site is None:
-                site = _site(result)
+                site = _site(result, settle_s)
             wave = needs.wave_for(finding, keys, site.judged_w, site.tick_s)
             steps, out = power_steps(site, finding, wave)
         found = _search(trials, finding, steps, out)
@@ -145,10 +155,12 @@ def suggest(
     return suggestions
 
 
-def _site(result: Any) -> Site:
+def _site(result: Any, settle_s: float | None) -> Site:
     load_w, tick_s = load_of(result)
     compliance = result.scenario.model.compliance
-    return Site(result.scenario, load_w, tick_s, 0.0 if compliance is None else compliance.settle_s)
+    if settle_s is None:
+        settle_s = 0.0 if compliance is None else compliance.settle_s
+    return Site(result.scenario, load_w, tick_s, settle_s)
 
 
 def _search(trials: Trials, finding: Finding, steps: Sequence[Step], out: Sequence[str]) -> Suggestion:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from wattkeel.compliance import Finding, load_profile
+from wattkeel.compliance import Finding, Profile, evaluate, load_profile, load_profiles
 from wattkeel.compliance.rules import rule_name
 from wattkeel.errors import ScenarioError
 from wattkeel.interconnection.changes import Change
@@ -19,13 +19,32 @@ if TYPE_CHECKING:
     from wattkeel.result import Result
     from wattkeel.scenario import Scenario
 
-__all__ = ["Outcome", "Trials", "of_capability", "of_result", "row_of"]
+__all__ = ["Outcome", "Terms", "Trials", "of_capability", "of_result", "row_of"]
 
 Key = tuple[str, str]
 Judge = Callable[["Scenario"], list[Finding]]
 
 LOAD, POWER = "site.load_power_w", "poi.power_w"
-_KEPT = [POWER, "poi.voltage_pu", "poi.frequency_hz", LOAD]
+_KEPT = [POWER, "poi.reactive_power_var", "poi.voltage_pu", "poi.frequency_hz", LOAD]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """By what a run was judged beside its scenario: what the command line added.
+
+    Attributes
+    ----------
+    profiles : tuple of Profile
+        Profiles already read: a path of a user's own file is not found again by its name.
+    rules : tuple of mapping
+        Further rules.
+    settle_s : float or None
+        Time from the start that was not judged, s; that of the scenario when None.
+    """
+
+    profiles: tuple[Profile, ...] = ()
+    rules: tuple[Mapping[str, Any], ...] = ()
+    settle_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,37 +116,44 @@ class Trials:
         return outcome
 
     def broken(self, outcome: Outcome) -> list[str]:
-        """Rules that were met before and are not any more."""
-        return [
-            f"{key[0]}: {key[1]}"
-            for key, finding in outcome.findings.items()
-            if finding.verdict == "fail" and key in self._before and self._before[key].verdict == "pass"
-        ]
+        """Rules that were met before and are not any more, with what became of those that do not fail."""
+        told = []
+        for key, finding in outcome.findings.items():
+            before = self._before.get(key)
+            if before is None or before.verdict != "pass" or finding.verdict == "pass":
+                continue
+            now = "" if finding.verdict == "fail" else f" ({finding.verdict.replace('_', ' ')})"
+            told.append(f"{key[0]}: {key[1]}{now}")
+        return told
 
 
-def of_result(result: Result, findings: Sequence[Finding]) -> Judge:
-    """Judge that runs a scenario to its end and judges it by its own rules and by those of the findings."""
+def of_result(result: Result, findings: Sequence[Finding], terms: Terms | None = None) -> Judge:
+    """Judge that runs a scenario to its end and judges it as the run was judged.
+
+    By the rules of the scenario, by those of the findings, and by what was asked beside them.
+    """
+    terms = terms or Terms()
     compliance = result.scenario.model.compliance
-    profiles = list(compliance.profiles) if compliance is not None else []
-    own = {_stem(name) for name in profiles}
-    profiles += [
-        name
-        for name in dict.fromkeys(finding.profile for finding in findings)
-        if name != "scenario" and name not in own and _known(name)
-    ]
+    own = [] if compliance is None else load_profiles(compliance.profiles, result.scenario.base_dir)
+    profiles = {profile.name: profile for profile in [*terms.profiles, *own]}
+    for name in dict.fromkeys(finding.profile for finding in findings):
+        if name != "scenario" and name not in profiles and _known(name):
+            profiles[name] = load_profile(name)
+    rules = [*(dict(rule) for rule in (() if compliance is None else compliance.rule)), *terms.rules]
 
     def judge(scenario: Scenario) -> list[Finding]:
         from wattkeel.simulation import simulate
 
         bare = scenario.with_overrides(
             {
-                "compliance.profiles": profiles,
+                "compliance.profiles": [],
                 "record.full_rate": _KEPT,
                 "record.event_signals": [],
                 "record.event_windows": 0,
             }
         )
-        return list(simulate(bare, progress=False).findings)
+        again = simulate(bare, progress=False)
+        return evaluate(again, list(profiles.values()), rules, settle_s=terms.settle_s)
 
     return judge
 
@@ -146,10 +172,6 @@ def _again(study: Capability) -> dict[str, Any]:
     return {name: value for name, value in study.arguments.items() if name != "profile"}
 
 
-def _stem(name: str) -> str:
-    return name.rsplit("/", 1)[-1].removesuffix(".toml").partition("[")[0]
-
-
 def _known(name: str) -> bool:
     try:
         load_profile(name)
@@ -158,25 +180,29 @@ def _known(name: str) -> bool:
     return True
 
 
-def row_of(finding: Finding, scenario: Scenario | None) -> dict[str, Any]:
+def row_of(finding: Finding, scenario: Scenario | None, terms: Terms | None = None) -> dict[str, Any]:
     """Keys of the rule that a finding judges; empty where the profile cannot be read."""
+    terms = terms or Terms()
     if "row" in finding.details:
         return dict(finding.details["row"])
+    compliance = None if scenario is None else scenario.model.compliance
     if finding.profile == "scenario":
-        compliance = None if scenario is None else scenario.model.compliance
-        for rule in [] if compliance is None else compliance.rule:
-            keys = dict(rule)
+        rules: list[Any] = [*([] if compliance is None else compliance.rule), *terms.rules]
+        for rule in rules:
+            keys: dict[str, Any] = dict(rule)
             name = str(keys.get("name", keys["kind"]))
             if finding.rule in (name, f"{name} (power)", f"{name} (share)"):
                 return keys
         return {}
-    names: list[Any] = [finding.profile]
-    if scenario is not None and scenario.model.compliance is not None:
-        names += [name for name in scenario.model.compliance.profiles if _stem(name) == finding.profile]
+    names: list[Any] = [*terms.profiles, finding.profile]
+    names += [] if compliance is None else compliance.profiles
     for name in names:
         try:
-            profile = load_profile(name, None if scenario is None else scenario.base_dir)
+            base_dir = None if scenario is None else scenario.base_dir
+            profile = name if isinstance(name, Profile) else load_profile(name, base_dir)
         except ScenarioError:
+            continue
+        if profile.name != finding.profile:
             continue
         for row in profile.rows_of(finding.block):
             if finding.rule.startswith(rule_name(finding.block, row.keys)):

@@ -32,8 +32,13 @@ _EDGE_HZ = 0.01
 _EXCURSION_HZ = 1.0
 #: Farthest from nominal that a frequency is run, Hz.
 _FARTHEST_HZ = 15.0
-#: Rates that are run, as shares of what is to be withstood.
-_RATES = (0.25, 0.5, 1.0, 1.5)
+#: Time for which a level is held at the end of a ramp, s.
+_HOLD_S = 0.5
+#: What this model has nothing for; a pass there would be asserted, not shown.
+ABOVE_V = "no over-voltage trip is in this model, nothing of the site acts on a voltage above nominal"
+ABOVE_F = "no over-frequency trip of the load is in this model"
+FADED = "a load below half of the undisturbed counts as lost"
+RATE = "no relay of this model acts on the rate of change of the frequency, only on its level"
 
 
 def _about(profile: Profile, block: str, keys: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -84,11 +89,19 @@ def voltage_findings(study: Study, points: Sequence[Point]) -> list[Finding]:
                 reason = "the system operator sets the time, which is not known"
             if not reason and not inside:
                 reason = "none of the voltages that were run lies in this band"
+            if not reason and band.low >= table.high and _unshown(study, band.low, inside):
+                reason = ABOVE_V
             if reason:
                 findings.append(_unjudged(study.profile, block, rule, reason, keys))
             else:
                 findings.append(_band_finding(study, table, band, rule, inside))
     return findings
+
+
+def _unshown(study: Study, level_pu: float, points: Sequence[Point]) -> bool:
+    """Whether all was ridden above nominal because nothing could leave there: that shows nothing."""
+    ridden = all(capped for point in points for capped in point.capped.values())
+    return ridden and not study.bench.answers_above(level_pu)
 
 
 def _unjudged(
@@ -108,6 +121,8 @@ def _band_finding(study: Study, table: Table, band: Band, rule: str, points: Seq
     worst = min(readings, key=lambda r: r["value"] / max(r["limit"], 1e-12))
     value, limit = float(worst["value"]), float(worst["limit"])
     notes = [*(_case_text(reading) for reading in readings), *_curve_notes(band, points, limit)]
+    if band.continuous and not study.bench.answers_above(1.0):
+        notes.append(f"above nominal it is not shown: {ABOVE_V}")
     if COUNTED not in study.readings:
         whole = min(points, key=lambda point: point.longest_s[COUNTED])
         if whole.longest_s[COUNTED] < value:
@@ -234,6 +249,14 @@ def recovery_findings(study: Study, points: Sequence[Point]) -> list[Finding]:
             why = study.bench.answers("voltage_ride_through") or "no sag that is asked for was run"
             findings.append(_unjudged(study.profile, each.row.block, rule, why, dict(each.row.keys)))
             continue
+        watched = study.criterion.asked
+        if (each.share, each.after_v_pu, each.most) != (watched.share, watched.after_v_pu, watched.most):
+            why = (
+                f"watched for {watched.share:.0%} as the strictest row asks; judge this row in a profile of "
+                "its own"
+            )
+            findings.append(_unjudged(study.profile, each.row.block, rule, why, dict(keys)))
+            continue
         value = min(value_s, study.look_s)
         fine = value_s <= each.within_s * (1.0 + 1e-9)
         notes = [
@@ -355,6 +378,8 @@ def frequency_findings(study: Study, tables: Sequence[Table]) -> list[Finding]:
         for band in table.bands:
             rule, keys = band_name(block, band, "Hz", table.choice), dict(band.row.keys)
             why = reason
+            if not why and band.low >= _nominal_hz(study):
+                why = ABOVE_F
             if math.isnan(band.least_s) and not band.continuous:
                 why = "the system operator sets the time, which is not known"
             if not why and not _edges_hz(study, band):
@@ -392,6 +417,9 @@ def _frequency_finding(study: Study, band: Band, rule: str) -> Finding:
             for words, left_s in test.stay.judged():
                 case = (min(left_s, limit), edge_hz, moment.phase, test.stay.text)
                 cases.setdefault(words, []).append(case)
+            if math.isfinite(test.stay.faded_s):
+                case = (min(test.stay.faded_s, limit), edge_hz, moment.phase, "")
+                cases.setdefault(FADED, []).append(case)
     readings = []
     for words, found in cases.items():
         least_s = min(found)[0]
@@ -402,11 +430,14 @@ def _frequency_finding(study: Study, band: Band, rule: str) -> Finding:
     value, edge_hz, phase, text = min(case for found in cases.values() for case in found)
     verdict: Verdict = _verdict([str(reading["verdict"]) for reading in readings])
     notes = [f"least at {edge_hz:g} Hz, {phase:.0%} into the cycle", text]
+    if FADED in cases:
+        notes.append(f"the load falls below half of the undisturbed, after {min(cases[FADED])[0]:.4g} s")
     if verdict == "pass" and limit < asked_s:
         verdict = "not_evaluated"
         notes.insert(0, f"run for {limit:g} s only, of {asked_s:g} s that are asked for")
     if band.continuous:
         notes.append(f"continuous operation is asked for; it was run for {limit:g} s")
+        notes.append(f"above nominal it is not shown: {ABOVE_F}")
     return Finding(
         rule=rule,
         verdict=verdict,
@@ -427,8 +458,12 @@ def _frequency_finding(study: Study, band: Band, rule: str) -> Finding:
     )
 
 
-def rocof_findings(study: Study, tables: Sequence[Table]) -> list[Finding]:
-    """Ramps of the frequency, down and up, at the rate that is to be withstood and around it."""
+def rocof_findings(study: Study) -> list[Finding]:
+    """Why a rate cannot be decided, and what ramps at it do.
+
+    Relays of the model time the level of the frequency: a ramp trips them where it stays beyond a threshold,
+    the slower the sooner. A verdict on the rate would be one on the level.
+    """
     findings = []
     for row in study.profile.rows_of("rocof"):
         if not row.seen or "withstand_hz_per_s" not in row.keys:
@@ -436,50 +471,18 @@ def rocof_findings(study: Study, tables: Sequence[Table]) -> list[Finding]:
         limit, keys = float(row.keys["withstand_hz_per_s"]), dict(row.keys)
         parts = ("rocof", str(keys.get("who", "")), f"{limit:g} Hz/s")
         rule = " ".join(part for part in parts if part)
-        reason = study.bench.answers("rocof")
-        if reason:
-            findings.append(_unjudged(study.profile, "rocof", rule, reason, keys))
-        else:
-            findings.append(_rocof_finding(study, tables, limit, rule, keys))
+        reason = study.bench.answers("frequency_ride_through") or _ramps(study, limit, keys)
+        findings.append(_unjudged(study.profile, "rocof", rule, reason, keys))
     return findings
 
 
-def _rocof_finding(
-    study: Study, tables: Sequence[Table], limit: float, rule: str, keys: dict[str, Any]
-) -> Finding:
-    nominal_hz = _nominal_hz(study)
-    edges = [edge for table in tables for band in table.bands for edge in _edges_hz(study, band)]
-    down = min([edge - nominal_hz for edge in edges if edge < nominal_hz], default=-_EXCURSION_HZ)
-    up = max([edge - nominal_hz for edge in edges if edge > nominal_hz], default=_EXCURSION_HZ)
-    ridden, text = 0.0, ""
-    for rate in (share * limit for share in _RATES):
-        stays = []
-        for size in (down, up):
-            level = Level(frequency_offset_hz=size, frequency_ramp_hz_per_s=rate)
-            hold = max(1, round((abs(size) / rate + 0.5) / study.bench.tick_s))
-            stays.append(study.sweep.test(level, study.moments[0], hold).stay)
-        left = [stay for stay in stays if any(math.isfinite(left_s) for _, left_s in stay.judged())]
-        if left:
-            text = left[0].text
-            break
-        ridden = rate
-    fine = ridden >= limit * (1.0 - 1e-9)
-    most = "the largest rate run was ridden" if ridden >= _RATES[-1] * limit else ""
-    return Finding(
-        rule=rule,
-        verdict="pass" if fine else "fail",
-        value=ridden,
-        limit=limit,
-        unit="Hz/s",
-        margin=(ridden - limit) / limit,
-        method=f"ramps of {down:+.3g} and {up:+.3g} Hz at {_list(_RATES)} times the rate",
-        note=_joined([most, text]),
-        quantity="poi.frequency_hz",
-        at_least=True,
-        readings=[{"label": "", "value": ridden, "verdict": "pass" if fine else "fail", "time_s": None}],
-        **_about(study.profile, "rocof", keys),
-    )
-
-
-def _list(values: Sequence[float]) -> str:
-    return ", ".join(f"{value:g}" for value in values)
+def _ramps(study: Study, limit: float, keys: dict[str, Any]) -> str:
+    """What ramps down and up at a rate do, in words."""
+    size = limit * float(keys["window_s"]) if "window_s" in keys else _EXCURSION_HZ
+    told = []
+    for offset in (-size, size):
+        level = Level(frequency_offset_hz=offset, frequency_ramp_hz_per_s=limit)
+        hold = max(1, round((size / limit + _HOLD_S) / study.bench.tick_s))
+        stay = study.sweep.test(level, study.moments[0], hold).stay
+        told.append(f"a ramp of {offset:+.3g} Hz at it: {stay.text or 'nothing leaves'}")
+    return _joined([RATE, *told])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from wattkeel.meters._nodes import CHUNK, Band, Range, Span
 from wattkeel.meters.bank import (
+    VERSION,
     MeterBank,
     Wanted,
     WantedChange,
@@ -15,6 +16,7 @@ from wattkeel.meters.bank import (
     WantedDifference,
     WantedPercentile,
     WantedSpan,
+    check_found,
 )
 from wattkeel.meters.content import KEPT, SEGMENT, Kept, lasting_line
 from wattkeel.meters.excursions import Excursion, Excursions, Timer, nested_timers, timers_per_band
@@ -32,6 +34,7 @@ __all__ = [
     "CHUNK",
     "KEPT",
     "SEGMENT",
+    "VERSION",
     "Band",
     "Change",
     "Excursion",
@@ -53,6 +56,7 @@ __all__ = [
     "WantedDifference",
     "WantedPercentile",
     "WantedSpan",
+    "check_found",
     "lasting_line",
     "nested_timers",
     "timers_per_band",

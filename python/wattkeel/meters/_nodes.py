@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from wattkeel.filters import butterworth_band, settling_time
+from wattkeel.filters import band_sections, settling_time
 from wattkeel.measures import TOLERANCE
 from wattkeel.prototype import meter_layout as layout
 
@@ -208,8 +208,7 @@ class _Lanes:
         table = np.zeros((sections, layout.COEFFICIENTS, count))
         table[:, 0] = 1.0  # a section that lets everything through
         for lane, band in enumerate(bands):
-            found = butterworth_band(band.order, band.low_hz, band.high_hz, tick_s)
-            table[: band.order, :, lane] = found[:, [0, 1, 2, 4, 5]]
+            table[: band.order, :, lane] = band_sections(band.order, band.low_hz, band.high_hz, tick_s)
         self.count, self._sections, self._engine = count, sections, engine
         self._table = table.reshape(-1)
         self._out = np.empty(count * CHUNK)

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wattkeel.filters import as_samples
 from wattkeel.meters._nodes import CHUNK, Band, Causal, Difference, Node, Range, Span, ZeroPhase
-from wattkeel.meters.content import Content, Kept, Percentile
+from wattkeel.meters.content import LASTING, Content, Kept, Percentile
 
 __all__ = [
+    "VERSION",
     "MeterBank",
     "Wanted",
     "WantedChange",
@@ -26,7 +28,11 @@ __all__ = [
     "WantedDifference",
     "WantedPercentile",
     "WantedSpan",
+    "check_found",
 ]
+
+#: Version of what meters give under the key of a wish; numbers of another one are not read.
+VERSION = 1
 
 Floats = NDArray[np.float64]
 
@@ -143,6 +149,32 @@ class WantedContent(Wanted):
         return dict.fromkeys(self.readings, reading) | {"segment": 0, "segments": 0}
 
 
+_KINDS: dict[str, type[Wanted]] = {
+    one.kind: one for one in (WantedChange, WantedDifference, WantedSpan, WantedPercentile, WantedContent)
+}
+
+
+def check_found(key: str, found: Mapping[str, Any]) -> None:
+    """Check that what is said to be found for a wish can be: KeyError, TypeError or ValueError if not.
+
+    Parameters
+    ----------
+    key
+        `Wanted.key` of the wish.
+    found
+        What `MeterBank.close` is said to have given for it.
+    """
+    kind, _, text = key.partition(" ")
+    for name, example in _KINDS[kind](**json.loads(text)).blank().items():
+        given = found[name]
+        if isinstance(example, dict):
+            if given is None and name == LASTING:  # the record was too short for it
+                continue
+            given = given["value"]
+        if not isinstance(given, int | float):
+            raise TypeError(f"{name} of {kind} is {given!r}, not a number")
+
+
 class MeterBank:
     """Meters of one series, fed together.
 
@@ -175,7 +207,7 @@ class MeterBank:
         engine: str = "native",
     ) -> None:
         self.tick_s, self.skip, self.samples = tick_s, skip, 0
-        self._left, self._engine = skip, engine
+        self._left, self._engine, self._closed = skip, engine, False
         self._kept = Kept(tick_s) if kept is None else kept
         self._wanted = {one.key(): one for one in wanted}
         self._meters: dict[str, Any] = {}
@@ -230,7 +262,12 @@ class MeterBank:
             self._endings.append(node)
 
     def feed(self, samples: Floats) -> None:
-        """Take the next samples, shape (n,), finite float64."""
+        """Take the next samples, shape (n,), finite; ValueError where one is not, or after `close`."""
+        if self._closed:
+            raise ValueError("the bank is closed: a series that goes on needs a new one")
+        if len(samples) == 0:
+            return
+        samples = as_samples(samples)
         cut = min(self._left, len(samples))
         self._left -= cut
         self.samples += len(samples)
@@ -246,10 +283,11 @@ class MeterBank:
         Left out is what needs a longer record (a line of which no period was seen, a percentile of no
         window).
         """
-        for node in self._endings:
-            node.close()
-        self._endings = []
-        self._kept.close()
+        if not self._closed:
+            self._closed = True
+            for node in self._endings:
+                node.close()
+            self._kept.close()
         found = {}
         for key, meter in self._meters.items():
             try:

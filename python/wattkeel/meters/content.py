@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wattkeel import measures
+from wattkeel.fine_spectrum import FineSpectrum
 from wattkeel.measures import TOLERANCE, Spectrum
 from wattkeel.meters._nodes import CHUNK, Counts, Difference, kernel
 from wattkeel.prototype import meter_layout as layout
@@ -34,6 +35,9 @@ STRETCHES = 200
 
 LINE, TAPERED_LINE, RMS, TAPERED_RMS = "line", "tapered_line", "rms", "tapered_rms"
 SHARE, TAPERED_SHARE, LASTING = "share", "tapered_share", "lasting"
+#: Forms of a segment, and the line that is read of each.
+PLAIN, TAPERED = 0, 1
+LINES = (LINE, TAPERED_LINE)
 
 
 def lasting_line(
@@ -244,11 +248,13 @@ class _SegmentSpectra:
         return self._power.result()
 
     def _take(self, part: Floats, end: int) -> None:
-        plain = measures.spectrum(part, self._tick_s)
-        row = measures.tapered(part)
-        tapered = measures.spectrum(row, self._tick_s)
-        for reader in self.readers:
-            reader.take(part, plain, row, tapered, end)
+        for kind, samples in ((PLAIN, part), (TAPERED, measures.tapered(part))):
+            whole = measures.spectrum(samples, self._tick_s)
+            fine = None
+            if any(LINES[kind] in reader.readings for reader in self.readers):
+                fine = FineSpectrum(samples, self._tick_s)
+            for reader in self.readers:
+                reader.take(kind, samples, whole, fine, end)
 
 
 class Content:
@@ -270,7 +276,7 @@ class Content:
     def __init__(
         self, kept: Kept, low_hz: float, high_hz: float, skip: int, readings: tuple[str, ...]
     ) -> None:
-        self._kept, self._band, self._skip, self._readings = kept, (low_hz, high_hz), skip, readings
+        self._kept, self._band, self._skip, self.readings = kept, (low_hz, high_hz), skip, readings
         needed = PERIODS / low_hz / kept.tick_s if low_hz > 0.0 else 0.0
         self._size = SEGMENT if needed <= SEGMENT else KEPT
         self._begun = False
@@ -287,7 +293,7 @@ class Content:
         self._recent: list[float] = []
         self._lasting = (-1.0, 0)
         stretch = 0
-        if LASTING in self._readings:
+        if LASTING in self.readings:
             stretch = math.floor(STRETCH_PERIODS / self._band[0] / self._kept.tick_s * (1.0 + TOLERANCE))
             self._stretches = Segments(stretch, stretch, self._take_stretch)
         self._stretch = stretch
@@ -307,24 +313,24 @@ class Content:
         if len(self._recent) == 3 and min(self._recent) > self._lasting[0]:
             self._lasting = (min(self._recent), end)
 
-    def take(self, part: Floats, plain: Spectrum, row: Floats, tapered: Spectrum, end: int) -> None:
-        """Take one segment and its spectra."""
-        self._count += 1
-        tick_s, (low_hz, high_hz) = self._kept.tick_s, self._band
-        for name, samples, of in ((LINE, part, plain), (TAPERED_LINE, row, tapered)):
-            bins = of.band(low_hz, high_hz)
-            if name in self._readings and bins.stop > bins.start:
-                line = measures.peak_line(samples, tick_s, low_hz, high_hz, of=of)
-                if line.amplitude_w > self._lines[name][0]:
-                    self._lines[name] = (line.amplitude_w, line.frequency_hz, end)
-        tapered_rms = measures.band_rms(tapered, low_hz, high_hz) / math.sqrt(measures.HANN_BANDWIDTH)
-        self._squares[RMS] += measures.band_rms(plain, low_hz, high_hz) ** 2
-        self._squares[TAPERED_RMS] += tapered_rms**2
+    def take(self, kind: int, samples: Floats, of: Spectrum, fine: FineSpectrum | None, end: int) -> None:
+        """Take one segment, plain or tapered, and its spectrum (between the bins where a line is wanted)."""
+        name, bins = LINES[kind], of.band(*self._band)
+        if name in self.readings and bins.stop > bins.start:
+            line = measures.peak_line(samples, self._kept.tick_s, *self._band, of=of, fine=fine)
+            if line.amplitude_w > self._lines[name][0]:
+                self._lines[name] = (line.amplitude_w, line.frequency_hz, end)
+        square = measures.band_rms(of, *self._band) ** 2
+        if kind == PLAIN:
+            self._count += 1
+            self._squares[RMS] += square
+        else:
+            self._squares[TAPERED_RMS] += square / measures.HANN_BANDWIDTH
 
     def result(self) -> dict[str, Any]:
         """Each reading: value (W, or a share), and where it has them frequency, last sample and samples."""
         found = self._of_segments() if self._begun else self._of_whole()
-        return {name: found[name] for name in self._readings} | {
+        return {name: found[name] for name in self.readings} | {
             "segment": self._size if self._begun else 0,
             "segments": self._count if self._begun else 0,
         }
@@ -332,7 +338,7 @@ class Content:
     def _of_whole(self) -> dict[str, Any]:
         power, tick_s, band = self._kept.samples(self._skip), self._kept.tick_s, self._band
         found: dict[str, Any] = {}
-        wanted = set(self._readings)
+        wanted = set(self.readings)
         if wanted & {LINE, RMS, SHARE, TAPERED_SHARE}:
             whole = self._kept.spectrum(self._skip)
         if LINE in wanted:
@@ -439,6 +445,8 @@ class Percentile:
                 for of_means in (False, True)
             )
             return {"rolling": rolling, "rolling_low": rolling, "rolling_high": rolling, "means": means}
+        if self._seen < 2 * self._ticks:  # of a long window: a run that was stopped
+            raise ValueError(f"{self._seen} samples are fewer than two windows of {self._ticks}")
         place = 0.01 * self._percent * float(self._classes.sum() - 1)
         up_to = np.cumsum(self._classes)
         lower, upper = (

@@ -121,10 +121,12 @@ class Excursions:
         self._extremes = np.zeros((series, 2 * most))
 
     def feed(self, values: ArrayLike) -> None:
-        """Take the next values, shape (n,) or (series, n)."""
+        """Take the next values, shape (n,) or (series, n); ValueError where one is not a number."""
         rows = np.atleast_2d(np.asarray(values, dtype=np.float64))
         if rows.shape[0] != len(self._tally):
             raise ValueError(f"{len(self._tally)} series expected, got shape {rows.shape}")
+        if np.isnan(rows).any():  # it is in no band: every timer would stand still
+            raise ValueError("a value is not a number")
         run, count = kernel(self._engine, "excursion_run"), len(self.timers)
         for index, row in enumerate(rows):
             given = np.ascontiguousarray(row)

@@ -111,7 +111,7 @@ class RollingRange:
     Raises
     ------
     ValueError
-        The window is shorter than a tick, or the band does not fit the sampling.
+        The window is shorter than a tick, the band does not fit the sampling, or ``settle_s`` is below 0.
     """
 
     def __init__(
@@ -128,6 +128,8 @@ class RollingRange:
         engine: str = "native",
     ) -> None:
         self.tick_s = tick_s
+        if not settle_s >= 0.0:
+            raise ValueError(f"settle_s must be at least 0, got {settle_s:g}")
         skip = math.ceil(settle_s / tick_s * (1.0 - 1e-9))
         self._range = Range(window_ticks(window_s, tick_s), direction, skip, limit_w, engine)
         self._node: Node = self._range

@@ -40,9 +40,10 @@ def filter_run(n, lanes, across, sections, section, memory, tally, level, x, y):
     """Pass ``x`` through ``lanes`` filters side by side into ``y`` (lanes, n).
 
     ``x`` is (n,) for all of them where ``across`` is 0, else (lanes, across) with a row for each. A filter is
-    a cascade of ``sections`` sections of second order in transposed direct form II: ``section`` (sections,
-    5, lanes) holds b0 b1 b2 a1 a2, ``memory`` (sections, 2, lanes) their state. What is filtered is the
-    deviation from ``level`` (lanes,); ``tally[0]`` counts samples.
+    a cascade of ``sections`` sections of second order in transposed direct form II of ``d = z - 1``, which
+    keeps its digits however short the tick: ``section`` (sections, 5, lanes) holds b0 b1 b2 d1 d2 of
+    (b0 d^2 + b1 d + b2) / (d^2 + d1 d + d2), ``memory`` (sections, 2, lanes) their state. What is filtered
+    is the deviation from ``level`` (lanes,); ``tally[0]`` counts samples.
     """
     for i in range(n):
         for j in range(lanes):
@@ -51,8 +52,10 @@ def filter_run(n, lanes, across, sections, section, memory, tally, level, x, y):
                 c = COEFFICIENTS * k * lanes + j
                 m = MEMORIES * k * lanes + j
                 out = section[c] * v + memory[m]
-                memory[m] = (section[c + lanes] * v + memory[m + lanes]) - section[c + 3 * lanes] * out
-                memory[m + lanes] = section[c + 2 * lanes] * v - section[c + 4 * lanes] * out
+                more = (section[c + lanes] * v + memory[m + lanes]) + memory[m]
+                memory[m] = more - section[c + 3 * lanes] * out
+                more = section[c + 2 * lanes] * v + memory[m + lanes]
+                memory[m + lanes] = more - section[c + 4 * lanes] * out
                 v = out
             y[j * n + i] = v
         tally[0] += 1

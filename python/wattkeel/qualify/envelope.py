@@ -139,6 +139,9 @@ def envelope(context: Context, count: int) -> Envelope:
         "no events, no separation, no switching of taps; the control of the scenario is on",
         "RMS: nothing of phase-locked loops, inner loops and resonances, which decide weak grids in EMT",
     ]
+    forming, converter = context.subject.unit.forming, context.subject.converter
+    if forming is not None and converter.time_constant_s + converter.delay_s > forming.power_filter_s:
+        notes.append("lag and dead time of the converter are not in the model of a unit that forms")
     own = None if ohmic else (grid.scr, grid.x_over_r)
     return Envelope(
         points, scr, x_over_r, list(settings.load_pu), own, total, time.perf_counter() - started_s, notes

@@ -29,6 +29,8 @@ LIVE_PU = 0.9
 SERVED = 0.999
 """Share of the asked energy from which a load counts as served: rounding, and a tick of each step."""
 DEAD: dict[str, Any] = {"start_s": 0.0, "duration_s": 1e9, "voltage_pu": 0.0}
+TAKES_PART = 0.1
+"""Share of an order: a droop shares it with the governor, but a system without energy gives none of it."""
 CHOICE = "the deviation of 1.0 Hz of third-party programs is their own choice, not a limit of the guideline"
 
 
@@ -387,6 +389,7 @@ def generator_test(context: Context) -> TestOutcome:
     criteria = context.criteria(9)
     low_hz, high_hz = test.keys["oscillation_band_hz"]
     _judge_swings(criteria, context, log, settings, list(pairwise(times)), low_hz, high_hz)
+    _judge_part(criteria, context, log, order_w, (given_s, back_s))
     nominal_hz = scenario.model.grid.nominal_frequency_hz
     criteria.judge(
         "frequency_deviation",
@@ -421,6 +424,26 @@ def generator_test(context: Context) -> TestOutcome:
         test, verdict_of(criteria.rows), criteria.rows, notes,
         logs={"generator": log}, series=[series_of("generator", log)], charts=_charts(context),
     )  # fmt: skip
+
+
+def _judge_part(
+    criteria: Criteria, context: Context, log: Log, order_w: float, span: tuple[float, float]
+) -> None:
+    """Whether the system moves at all when it is ordered to: one that is empty swings least."""
+    name, third_s = context.subject.signal("power_w"), (span[1] - span[0]) / 3.0
+    before_w = float(log.part(name, span[0] - third_s, span[0]).mean())
+    given_w = float(log.part(name, span[1] - third_s, span[1]).mean())
+    criteria.judge(
+        "takes_part",
+        "share of an order to deliver that the system's power moves by, droop and governor at work",
+        [Reading("last third of the stretch", (given_w - before_w) / order_w, span[1])],
+        TAKES_PART,
+        "",
+        method="mean power at the terminals with the order less that before it, of the order",
+        evidence=OWN,
+        at_least=True,
+        quantity=name,
+    )
 
 
 def _judge_swings(

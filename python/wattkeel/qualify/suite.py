@@ -7,18 +7,20 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from wattkeel._generated import models
 from wattkeel.compliance.finding import Finding, Verdict
 from wattkeel.errors import Fault, ScenarioError
 from wattkeel.qualify.bench import Subject
 from wattkeel.qualify.buffering import buffering_test
-from wattkeel.qualify.context import Context
+from wattkeel.qualify.context import Context, it_load_w
 from wattkeel.qualify.cycling import cycling_test
 from wattkeel.qualify.dispatch import dispatch_test
 from wattkeel.qualify.envelope import Envelope, envelope
 from wattkeel.qualify.guideline import Guideline, guideline
 from wattkeel.qualify.islanding import black_start_test, generator_test, island_test
-from wattkeel.qualify.outcome import TestOutcome
+from wattkeel.qualify.outcome import TestOutcome, verdict_of
 from wattkeel.qualify.ride_through import points_of, ride_through_test
 from wattkeel.qualify.telemetry import telemetry_test
 from wattkeel.scenario import Scenario, expect_scenario
@@ -53,6 +55,10 @@ EMT_REASONS = {
 """Why the others need EMT."""
 
 MAP_POINTS_MAX = 60
+ANSWERED = (2, 4, 6, 7, 9)
+"""Tests that a quick answer of the converter decides."""
+IT_LOAD_MOST = 2.0
+"""Largest rating of the IT load, of what the racks ask for: ramps are judged in per cent of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,6 +179,11 @@ def _context(scenario: Scenario, source: Guideline, numbers: list[int], map_poin
         remedy = "keep one [storage.<name>], the system at its AC terminals"
         faults.append(Fault("storage", named, f"{len(storage)} units; one is qualified at a time", remedy))
     settings = scenario.model.qualify or models.Qualify()
+    modelled_w = it_load_w(scenario)
+    if 4 in numbers and settings.it_load_w > IT_LOAD_MOST * modelled_w:
+        message = f"is {settings.it_load_w / modelled_w:.3g} times what the racks of this file ask for"
+        remedy = f"model the racks, or give at most {IT_LOAD_MOST * modelled_w / 1e6:.4g} MW"
+        faults.append(Fault("qualify.it_load", f"{settings.it_load_w / 1e6:.6g} MW", message, remedy))
     if not faults and 7 in numbers and settings.ride_through is not None:
         name, unit = next(iter(storage.items()))
         try:
@@ -185,6 +196,45 @@ def _context(scenario: Scenario, source: Guideline, numbers: list[int], map_poin
         raise ScenarioError(faults)
     name, unit = next(iter(storage.items()))
     return Context(Subject(scenario, name, unit), settings, source)
+
+
+def _with_answer(context: Context, outcome: TestOutcome) -> TestOutcome:
+    """The outcome; open where the converter is slower than the model of a grid-forming unit takes it to be.
+
+    Lag, dead time and ramp of the converter do not act on a unit that forms (docs/stages.md, grid-forming
+    units): a slow one would pass as a quick one.
+    """
+    subject = context.subject
+    forming, converter = subject.unit.forming, subject.converter
+    if outcome.test.number not in ANSWERED or forming is None:
+        return outcome
+    slow = []
+    lag_s = converter.time_constant_s + converter.delay_s
+    if lag_s > forming.power_filter_s * (1.0 + 1e-9):
+        slow.append(
+            f"its lag and dead time, {lag_s:g} s, exceed the power filter, {forming.power_filter_s:g} s"
+        )
+    rates = [
+        np.abs(np.diff(log[subject.signal("power_w")])).max() / log.tick_s for log in outcome.logs.values()
+    ]
+    asked = float(max(rates, default=0.0))
+    if asked > converter.ramp_w_per_s * (1.0 + 1e-9):
+        slow.append(
+            f"the run moves it by {asked / 1e6:.4g} MW/s, its ramp is {converter.ramp_w_per_s / 1e6:.4g}"
+        )
+    if not slow:
+        return outcome
+    criteria = context.criteria(outcome.test.number)
+    criteria.open(
+        "converter_answer",
+        "the converter answers as quickly as the model of a grid-forming unit takes it to",
+        f"lag and ramp of the converter are not in the model of a unit that forms, and {' and '.join(slow)}: "
+        "show it on hardware or in EMT",
+        counts=True,
+        evidence="none",
+    )
+    rows = [*outcome.criteria, *criteria.rows]
+    return dataclasses.replace(outcome, criteria=rows, verdict=verdict_of(rows))
 
 
 def _place(place: str) -> str:
@@ -205,7 +255,7 @@ def _one(context: Context, number: int, progress: Progress | None) -> TestOutcom
     what = f"test {number}, {test.name}"
     started_s = time.perf_counter()
     if number in RUNNERS:
-        outcome = RUNNERS[number](_told(context, what, progress))
+        outcome = _with_answer(context, RUNNERS[number](_told(context, what, progress)))
     else:
         criteria = context.criteria(number)
         criteria.emt("emt_study", test.name, EMT_REASONS[number])
