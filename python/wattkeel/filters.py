@@ -215,7 +215,9 @@ def settling_time(
     """
     sections = band_sections(order, f_low_hz, f_high_hz, tick_s)
     poles = np.concatenate([np.roots((1.0, *section[3:])) for section in sections])
-    slowest = 0.5 * float(np.log1p(2.0 * poles.real + np.square(np.abs(poles))).max())  # of |1 + pole|
+    with np.errstate(divide="ignore"):  # a pole at z = 0 forgets at once
+        decay = np.log1p(2.0 * poles.real + np.square(np.abs(poles)))  # of |1 + pole|
+    slowest = 0.5 * float(decay.max())
     return tick_s * math.log(remainder) / slowest
 
 
