@@ -338,6 +338,15 @@ class TestChoice:
         chosen = profile.select({"area": "GB"})
         assert [row.index for row in chosen.rows] == [0, 3]
 
+    def test_a_timed_band_does_not_reach_into_the_continuous_one(self, tmp_path: Path) -> None:
+        text = "[[voltage_ride_through]]\nv_min_pu=0.9\nv_max_pu=1.1\ncontinuous=true\nseen=true\n"
+        row = "[[voltage_ride_through]]\nv_min_pu=0.5\nv_max_pu=%g\nmin_duration_s=1.0\nseen=true\n"
+        assert len(load_profile(write(tmp_path, text + row % 0.9)).rows) == 2
+        with pytest.raises(
+            ScenarioError, match=r"voltage_ride_through\[1\]: reaches into the continuous band"
+        ):
+            load_profile(write(tmp_path, text + row % 0.95))
+
     def test_it_is_part_of_the_name_and_reads_back(self) -> None:
         for text in (
             "eu_nc_dcc_2016_1388[area=CE,voltage_row=A]",

@@ -459,6 +459,33 @@ class TestMeasured:
         }
 
 
+class TestHoles:
+    """A table of 0.9-1.1 and 0.5-0.85 pu says nothing of 0.87 pu."""
+
+    TABLE = profile(
+        {
+            "voltage_ride_through": [
+                {"v_min_pu": 0.9, "v_max_pu": 1.1, "continuous": True},
+                {"v_min_pu": 0.5, "v_max_pu": 0.85, "min_duration_s": 0.6},
+            ]
+        }
+    )
+
+    def test_load_that_leaves_in_one_is_no_pass(self) -> None:
+        volts = stretches((1.0, 1.0), (0.87, 0.5), (1.0, 2.0))
+        found = one(run(volts, event("load_transferred", 1.2)), self.TABLE, WHOLE)
+        assert found.verdict == "marginal"
+        assert "at a value for which the table has no row" in found.note
+        assert one(run(volts), self.TABLE, WHOLE).verdict == "pass"
+
+    def test_passing_through_one_ends_no_obligation(self) -> None:
+        volts = stretches((1.0, 1.0), (0.87, 0.01), (0.7, 0.5), (1.0, 2.0))
+        found = one(
+            run(volts, event("load_transferred", 1.2)), self.TABLE, "voltage_ride_through 0.5-0.85 pu"
+        )
+        assert (found.verdict, found.value) == ("fail", pytest.approx(0.19))
+
+
 class TestWhatCannotBeTold:
     @pytest.mark.parametrize(
         ("voltage", "text"),

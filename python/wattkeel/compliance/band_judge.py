@@ -477,6 +477,9 @@ def _continuous(record: Record, ask: Ask, views: Sequence[View], index: int) -> 
             value_s, at_s = before * record.tick_s, loss.tick * record.tick_s
             verdict = "marginal" if loss in view.undecided else "fail"
             notes = [loss.text(record.tick_s)]
+        elif (loss := next((loss for loss in view.losses if _between(loss, view)), None)) is not None:
+            at_s, verdict = loss.tick * record.tick_s, "marginal"
+            notes = [f"{loss.text(record.tick_s)}, at a value for which the table has no row"]
         readings.append((view.labels, Reading("", value_s, at_s, limit=limit_s, verdict=verdict)))  # type: ignore[arg-type]
     if not readings:
         raise CannotJudgeError("the record does not enter this band")
@@ -496,6 +499,21 @@ def _in_band(loss: Loss, view: View) -> bool:
     return all(
         side.of(tick) is None for side in (view.below, view.above) for tick in (loss.tick, loss.tick - 1)
     )
+
+
+def _between(loss: Loss, view: View) -> bool:
+    """Whether load left at a value between the bands of a table, while the site still had to stay."""
+    for side in (view.below, view.above):
+        number, bands = side.of(loss.tick), view.table.side(side.below)
+        if number is None or not bands:
+            continue
+        place = loss.tick - int(side.first[number])
+        value = side.value[int(side.start[number]) + place : int(side.start[number]) + place + 1]
+        edge = min(band.low for band in bands) if side.below else max(band.high for band in bands)
+        within = bool(value[0] >= edge if side.below else value[0] < edge)
+        still = place < int(view.obliged(side)[number])
+        return within and still and not any(band.holds(value)[0] for band in view.table.bands)
+    return False
 
 
 # ---------------------------------------------------------------------------------------------- readings

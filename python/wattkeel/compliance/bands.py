@@ -270,10 +270,13 @@ class Excursions:
         place = np.arange(size) - np.repeat(self.start[:-1], np.diff(self.start))
         length = np.diff(self.start)
         end = np.repeat(length + 1, length)
-        covered = np.zeros(size, dtype=bool)
+        # what lies between bands asks for nothing by itself, but does not let the site leave either
+        if self.below:
+            covered = self.value >= _edge(min((band.low for band in bands), default=math.inf))
+        else:
+            covered = self.value < _edge(max((band.high for band in bands), default=-math.inf))
         for band in bands:
             inside = band.holds(self.value)
-            covered |= inside
             if math.isnan(band.least_s):
                 continue
             running = self.runs(band, timer, bands)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -245,7 +246,37 @@ def load_profile(name: str | Path, base_dir: Path | None = None) -> Profile:
     data = read_toml(path)
     if faults := faults_of(path.name, data):
         raise ScenarioError(faults)
-    return _profile(path.stem, data).select(chosen)
+    profile = _profile(path.stem, data)
+    if faults := _tables_faults(path.name, profile):
+        raise ScenarioError(faults)
+    return profile.select(chosen)
+
+
+#: Blocks whose rows are one table of bands: lower and upper edge, and their unit.
+_TABLES = {
+    "voltage_ride_through": ("v_min_pu", "v_max_pu", "pu"),
+    "frequency_ride_through": ("f_min_hz", "f_max_hz", "Hz"),
+}
+
+
+def _tables_faults(file: str, profile: Profile) -> list[Fault]:
+    """Timed bands that reach into the continuous band of their table: there no time runs."""
+    faults: dict[tuple[str, int], Fault] = {}
+    for block, (low, high, unit) in _TABLES.items():
+        for variant in profile.variants_of(block):
+            whole = [row.keys for row in variant.rows if row.keys.get("continuous")]
+            if not whole:
+                continue
+            begin = min(float(keys.get(low, -math.inf)) for keys in whole)
+            end = max(float(keys.get(high, math.inf)) for keys in whole)
+            for row in variant.rows:
+                edges = float(row.keys.get(low, -math.inf)), float(row.keys.get(high, math.inf))
+                if row.keys.get("continuous") or edges[1] <= begin or edges[0] >= end:
+                    continue
+                message = f"reaches into the continuous band, {begin:g} to {end:g} {unit}, where no time runs"
+                place, remedy = f"{file}: {block}[{row.index}]", "end it where the continuous band begins"
+                faults[block, row.index] = Fault(place, None, message, remedy)
+    return list(faults.values())
 
 
 def _profile(name: str, data: Mapping[str, Any]) -> Profile:
