@@ -36,6 +36,7 @@ _FARTHEST_HZ = 15.0
 _HOLD_S = 0.5
 #: What this model has nothing for; a pass there would be asserted, not shown.
 ABOVE_V = "no over-voltage trip is in this model, nothing of the site acts on a voltage above nominal"
+BREAKER = "only the breaker of the site answers a voltage in this model, and none so high; the load takes all"
 ABOVE_F = "no over-frequency trip of the load is in this model"
 FADED = "a load below half of the undisturbed counts as lost"
 RATE = "no relay of this model acts on the rate of change of the frequency, only on its level"
@@ -89,8 +90,10 @@ def voltage_findings(study: Study, points: Sequence[Point]) -> list[Finding]:
                 reason = "the system operator sets the time, which is not known"
             if not reason and not inside:
                 reason = "none of the voltages that were run lies in this band"
-            if not reason and band.low >= table.high and _unshown(study, band.low, inside):
-                reason = ABOVE_V
+            if not reason and _unshown(study, band.low, inside):
+                reason = (
+                    ABOVE_V if band.low >= table.high else BREAKER if not study.bench.load_answers else ""
+                )
             if reason:
                 findings.append(_unjudged(study.profile, block, rule, reason, keys))
             else:
@@ -99,7 +102,7 @@ def voltage_findings(study: Study, points: Sequence[Point]) -> list[Finding]:
 
 
 def _unshown(study: Study, level_pu: float, points: Sequence[Point]) -> bool:
-    """Whether all was ridden above nominal because nothing could leave there: that shows nothing."""
+    """Whether all was ridden from a level on because nothing could leave there: that shows nothing."""
     ridden = all(capped for point in points for capped in point.capped.values())
     return ridden and not study.bench.answers_above(level_pu)
 
