@@ -285,6 +285,18 @@ def test_above_nominal_nothing_trips_and_so_nothing_is_shown():
     assert next(f for f in study.findings if "1.1-1.2" in f.rule).verdict != "not_evaluated"
 
 
+def test_a_backup_that_runs_out_is_told():
+    """0.3 s of a load that swings between 100 and 60 MW: the grid sees a return, the racks went dark."""
+    ups = {"ceased_load": "backup", "reconnect_delay_s": 0.2, "reconnect_ramp_s": 0.3}
+    for energy_j, told in ((15e6, True), (1e9, False)):
+        study = capability(
+            site(**ups, backup_energy_j=energy_j), NOGRR, depths_pu=[0.3], phases=2, trains=(), settle_s=4.0
+        )
+        found = next(f for f in study.findings if "0.2-0.5" in f.rule)
+        assert found.verdict == "pass"
+        assert ("a backup runs out after" in found.note) is told
+
+
 def _relay(threshold_hz: float) -> dict[str, Any]:
     return {"grid": {"load_shedding": [{"threshold_hz": threshold_hz, "delay_s": 0.2, "site_share": 0.1}]}}
 

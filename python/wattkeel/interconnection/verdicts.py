@@ -216,6 +216,12 @@ def _curve_notes(band: Band, points: Sequence[Point], limit: float) -> list[str]
         notes.append("not monotone: a longer disturbance was ridden after a shorter one that was not")
     if math.isinf(band.high):
         notes.append("the rule gives no upper edge; the band was run near its lower edge")
+    spent_s = min(point.spent_s for point in points)
+    if math.isfinite(spent_s):
+        notes.append(
+            f"a backup runs out after {spent_s:.4g} s and its load is lost; the model brings it back with "
+            "the voltage, jobs that died do not come back so soon"
+        )
     if keys.get("tso"):
         notes.append("the system operator may ask for longer")
     if keys.get("note"):
