@@ -297,6 +297,23 @@ def test_a_backup_that_runs_out_is_told():
         assert ("a backup runs out after" in found.note) is told
 
 
+def test_behind_the_own_grid_a_sag_in_another_band_is_no_proof_of_failure():
+    """0.52 pu at the source of a weak grid is far less at the POI: that band asks for half the time."""
+    weak = {"grid": {"scr": 3.0, "rated_power_w": 1.2 * PEAK_W, "x_over_r": 5.0}}
+    scenario = site(
+        weak, cease_voltage_pu=0.7, cease_delay_s=0.02, reconnect_voltage_pu=0.75, reconnect_delay_s=20.0
+    )
+    found = {}
+    for source in ("stiff", "scenario"):
+        study = capability(
+            scenario, NOGRR, depths_pu=[0.52], phases=2, trains=(), settle_s=4.0, source=source
+        )
+        found[source] = next(f for f in study.findings if "0.5-0.8" in f.rule)
+    assert found["stiff"].verdict == "fail"
+    assert found["scenario"].verdict == "marginal"
+    assert "pu at the POI" in found["scenario"].note
+
+
 def _relay(threshold_hz: float) -> dict[str, Any]:
     return {"grid": {"load_shedding": [{"threshold_hz": threshold_hz, "delay_s": 0.2, "site_share": 0.1}]}}
 

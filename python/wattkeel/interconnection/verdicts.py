@@ -160,17 +160,35 @@ def _band_reading(
     """Worst case of a band by one reading."""
     worst = min(points, key=lambda p: p.longest_s[stay] - _owed(study, table, p.voltage_pu, timer))
     value, limit = worst.longest_s[stay], _owed(study, table, worst.voltage_pu, timer)
+    verdict = _one_verdict(value, limit, study.bench.tick_s, worst.capped[stay])
+    if verdict == "fail" and _elsewhere(study, table, worst):
+        # The POI saw another band, which may ask for less: only a point that it saw as imposed decides.
+        seen = [point for point in points if not _elsewhere(study, table, point)]
+        owed = [_owed(study, table, point.voltage_pu, timer) for point in seen]
+        left = [
+            _one_verdict(point.longest_s[stay], owed_s, study.bench.tick_s, point.capped[stay])
+            for point, owed_s in zip(seen, owed, strict=True)
+        ]
+        verdict = "fail" if "fail" in left else "marginal"
     return {
         "label": stay,
         "timer": TIMERS[timer],
         "value": value,
         "limit": limit,
-        "verdict": _one_verdict(value, limit, study.bench.tick_s, worst.capped[stay]),
+        "verdict": verdict,
         "time_s": None,
         "voltage_pu": worst.voltage_pu,
+        "poi_voltage_pu": worst.poi_voltage_pu,
         "phase": worst.phase,
         "capped": worst.capped[stay],
     }
+
+
+def _elsewhere(study: Study, table: Table, point: Point) -> bool:
+    """Whether the POI saw another band than that of the voltage imposed on the source."""
+    if study.bench.source == "stiff":
+        return False
+    return band_at(table, point.poi_voltage_pu) is not band_at(table, point.voltage_pu)
 
 
 def _stay_readings(study: Study, band: Band) -> list[str]:
@@ -202,9 +220,11 @@ def _merged(readings: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _case_text(reading: dict[str, Any]) -> str:
     most = "at least " if reading["capped"] else ""
+    seen = reading["poi_voltage_pu"]
+    at_poi = f" ({seen:.4g} pu at the POI)" if abs(seen - reading["voltage_pu"]) > 0.005 else ""
     return (
         f"{reading['label']}: {most}{reading['value']:.6g} s of {reading['limit']:.6g} s at "
-        f"{reading['voltage_pu']:g} pu, {reading['phase']:.0%} into the cycle ({reading['verdict']})"
+        f"{reading['voltage_pu']:g} pu{at_poi}, {reading['phase']:.0%} into the cycle ({reading['verdict']})"
     )
 
 
