@@ -136,6 +136,15 @@ class TestRateOfChange:
         record.nominal_frequency_hz = 50.0
         assert one(record, "eirgrid_mpid345", "rocof").verdict == "marginal"
 
+    def test_relays_of_a_run_act_on_the_level(self) -> None:
+        """Under-frequency load shedding within the ramp is no trip on the rate, and none is no proof."""
+        shed = event("load_shed", 4.6, place="grid.load_shedding[0]")
+        for record in (run(None, shed, frequency=self.ramp(0.8)), run(None, frequency=self.ramp(0.8))):
+            record.nominal_frequency_hz = 50.0
+            found = one(record, "eirgrid_mpid345", "rocof")
+            assert found.verdict == "not_evaluated"
+            assert "none on its rate" in found.note
+
     def test_a_quiet_record_shows_nothing(self) -> None:
         record = measured(
             np.full(10_000, POWER_W), frequency_hz=np.full(10_000, 50.0), nominal_frequency_hz=50.0

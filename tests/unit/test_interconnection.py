@@ -252,6 +252,13 @@ def test_island_at_a_dead_supply_is_a_loss():
     dead, low = study.points
     assert dead.longest_s[COUNTED] < 0.15
     assert low.longest_s[COUNTED] == pytest.approx(0.2, abs=2e-3)
+    # The breaker opens below 0.5 pu; that the load stays above is asserted by the model, not shown.
+    high = capability(
+        Scenario.from_dict(base), NOGRR, depths_pu=[0.6, 0.85, 0.95], phases=1, trains=(), settle_s=4.0
+    )
+    bands = [f for f in high.findings if f.block == "voltage_ride_through"]
+    assert {f.verdict for f in bands} == {"not_evaluated"}
+    assert sum("only the breaker" in f.note for f in bands) == 3
     found = {one.rule: one for one in suggest(study, study.findings, runs=4)}
     later = next(one for rule, one in found.items() if "0.2-0.5" in rule)
     assert later.verified
@@ -276,6 +283,35 @@ def test_above_nominal_nothing_trips_and_so_nothing_is_shown():
         settle_s=4.0,
     )
     assert next(f for f in study.findings if "1.1-1.2" in f.rule).verdict != "not_evaluated"
+
+
+def test_a_backup_that_runs_out_is_told():
+    """0.3 s of a load that swings between 100 and 60 MW: the grid sees a return, the racks went dark."""
+    ups = {"ceased_load": "backup", "reconnect_delay_s": 0.2, "reconnect_ramp_s": 0.3}
+    for energy_j, told in ((15e6, True), (1e9, False)):
+        study = capability(
+            site(**ups, backup_energy_j=energy_j), NOGRR, depths_pu=[0.3], phases=2, trains=(), settle_s=4.0
+        )
+        found = next(f for f in study.findings if "0.2-0.5" in f.rule)
+        assert found.verdict == "pass"
+        assert ("a backup runs out after" in found.note) is told
+
+
+def test_behind_the_own_grid_a_sag_in_another_band_is_no_proof_of_failure():
+    """0.52 pu at the source of a weak grid is far less at the POI: that band asks for half the time."""
+    weak = {"grid": {"scr": 3.0, "rated_power_w": 1.2 * PEAK_W, "x_over_r": 5.0}}
+    scenario = site(
+        weak, cease_voltage_pu=0.7, cease_delay_s=0.02, reconnect_voltage_pu=0.75, reconnect_delay_s=20.0
+    )
+    found = {}
+    for source in ("stiff", "scenario"):
+        study = capability(
+            scenario, NOGRR, depths_pu=[0.52], phases=2, trains=(), settle_s=4.0, source=source
+        )
+        found[source] = next(f for f in study.findings if "0.5-0.8" in f.rule)
+    assert found["stiff"].verdict == "fail"
+    assert found["scenario"].verdict == "marginal"
+    assert "pu at the POI" in found["scenario"].note
 
 
 def _relay(threshold_hz: float) -> dict[str, Any]:

@@ -132,6 +132,11 @@ def _rocof(record: Record, profile: Profile, keys: Mapping[str, Any]) -> Measure
     withstand = float(keys["withstand_hz_per_s"])
     frequency = of_frequency(record)
     need_model(record, FREQUENCY)
+    if record.simulated and record.load_model is not None:
+        raise CannotJudgeError(
+            "relays of the model act on the level of the frequency, none on its rate: a trip or none in this "
+            "run says nothing of a rate; judge a measured record"
+        )
     windows_s = _windows(record, keys)
     readings: list[tuple[tuple[str, ...], Reading]] = []
     notes = [] if "window_s" in keys else ["the rule does not specify the window"]

@@ -299,6 +299,11 @@ class Bench:
             "relays of the site as [[grid.load_shedding]] with site_share"
         )
 
+    @property
+    def load_answers(self) -> bool:
+        """Whether a part of the load answers the voltage, not only the breaker of the site."""
+        return bool(self._rides)
+
     def answers_above(self, level_pu: float) -> bool:
         """Whether something of the site acts on a voltage that is above a level, pu.
 

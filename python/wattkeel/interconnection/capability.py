@@ -67,6 +67,8 @@ class Point:
         The same for the load of the site bus, without what storage does.
     required_s : dict of str to float
         What the profile asks for, by reading of the timers, s.
+    spent_s : float
+        Time after which a backup runs out in the disturbance that is asked for, s; infinite where none does.
     """
 
     voltage_pu: float
@@ -78,6 +80,7 @@ class Point:
     recovery_s: float
     load_recovery_s: float
     required_s: Mapping[str, float]
+    spent_s: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -362,6 +365,7 @@ class Study:
             recovery_s=test.stay.back_s if owed > 0.0 else 0.0,
             load_recovery_s=test.stay.load_back_s if owed > 0.0 else 0.0,
             required_s=asked,
+            spent_s=test.stay.spent_s if owed > 0.0 else math.inf,
         )
 
     def slowest_s(self, point: Point) -> tuple[float, float]:

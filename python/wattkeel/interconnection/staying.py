@@ -94,6 +94,8 @@ class Stay:
     faded_s : float
         Time at which the load first drew less than half of the twin's at good voltage, s, without having left
         by an event: a droop may take it away as well. Infinite where it never did.
+    spent_s : float
+        Time at which a backup ran out and lost its load, s; infinite where none did.
     judged_by : tuple of str
         Readings on which the verdict of the profile rests.
     """
@@ -106,6 +108,7 @@ class Stay:
     lost_w: float
     text: str = ""
     faded_s: float = math.inf
+    spent_s: float = math.inf
 
     judged_by: tuple[str, ...] = ()
 
@@ -178,6 +181,9 @@ class Criterion:
             lost_w=float(missing_w.max(initial=0.0)),
             text=_since(every[0], before).text(course.tick_s) if every else "",
             faded_s=_faded_s(course),
+            spent_s=min(
+                (one.time_s for one in course.events if one.kind == "backup_empty"), default=math.inf
+            ),
             judged_by=tuple(way.label for way in counted),
         )
 

@@ -36,6 +36,7 @@ _FARTHEST_HZ = 15.0
 _HOLD_S = 0.5
 #: What this model has nothing for; a pass there would be asserted, not shown.
 ABOVE_V = "no over-voltage trip is in this model, nothing of the site acts on a voltage above nominal"
+BREAKER = "only the breaker of the site answers a voltage in this model, and none so high; the load takes all"
 ABOVE_F = "no over-frequency trip of the load is in this model"
 FADED = "a load below half of the undisturbed counts as lost"
 RATE = "no relay of this model acts on the rate of change of the frequency, only on its level"
@@ -89,8 +90,10 @@ def voltage_findings(study: Study, points: Sequence[Point]) -> list[Finding]:
                 reason = "the system operator sets the time, which is not known"
             if not reason and not inside:
                 reason = "none of the voltages that were run lies in this band"
-            if not reason and band.low >= table.high and _unshown(study, band.low, inside):
-                reason = ABOVE_V
+            if not reason and _unshown(study, band.low, inside):
+                reason = (
+                    ABOVE_V if band.low >= table.high else BREAKER if not study.bench.load_answers else ""
+                )
             if reason:
                 findings.append(_unjudged(study.profile, block, rule, reason, keys))
             else:
@@ -99,7 +102,7 @@ def voltage_findings(study: Study, points: Sequence[Point]) -> list[Finding]:
 
 
 def _unshown(study: Study, level_pu: float, points: Sequence[Point]) -> bool:
-    """Whether all was ridden above nominal because nothing could leave there: that shows nothing."""
+    """Whether all was ridden from a level on because nothing could leave there: that shows nothing."""
     ridden = all(capped for point in points for capped in point.capped.values())
     return ridden and not study.bench.answers_above(level_pu)
 
@@ -157,17 +160,35 @@ def _band_reading(
     """Worst case of a band by one reading."""
     worst = min(points, key=lambda p: p.longest_s[stay] - _owed(study, table, p.voltage_pu, timer))
     value, limit = worst.longest_s[stay], _owed(study, table, worst.voltage_pu, timer)
+    verdict = _one_verdict(value, limit, study.bench.tick_s, worst.capped[stay])
+    if verdict == "fail" and _elsewhere(study, table, worst):
+        # The POI saw another band, which may ask for less: only a point that it saw as imposed decides.
+        seen = [point for point in points if not _elsewhere(study, table, point)]
+        owed = [_owed(study, table, point.voltage_pu, timer) for point in seen]
+        left = [
+            _one_verdict(point.longest_s[stay], owed_s, study.bench.tick_s, point.capped[stay])
+            for point, owed_s in zip(seen, owed, strict=True)
+        ]
+        verdict = "fail" if "fail" in left else "marginal"
     return {
         "label": stay,
         "timer": TIMERS[timer],
         "value": value,
         "limit": limit,
-        "verdict": _one_verdict(value, limit, study.bench.tick_s, worst.capped[stay]),
+        "verdict": verdict,
         "time_s": None,
         "voltage_pu": worst.voltage_pu,
+        "poi_voltage_pu": worst.poi_voltage_pu,
         "phase": worst.phase,
         "capped": worst.capped[stay],
     }
+
+
+def _elsewhere(study: Study, table: Table, point: Point) -> bool:
+    """Whether the POI saw another band than that of the voltage imposed on the source."""
+    if study.bench.source == "stiff":
+        return False
+    return band_at(table, point.poi_voltage_pu) is not band_at(table, point.voltage_pu)
 
 
 def _stay_readings(study: Study, band: Band) -> list[str]:
@@ -199,9 +220,11 @@ def _merged(readings: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _case_text(reading: dict[str, Any]) -> str:
     most = "at least " if reading["capped"] else ""
+    seen = reading["poi_voltage_pu"]
+    at_poi = f" ({seen:.4g} pu at the POI)" if abs(seen - reading["voltage_pu"]) > 0.005 else ""
     return (
         f"{reading['label']}: {most}{reading['value']:.6g} s of {reading['limit']:.6g} s at "
-        f"{reading['voltage_pu']:g} pu, {reading['phase']:.0%} into the cycle ({reading['verdict']})"
+        f"{reading['voltage_pu']:g} pu{at_poi}, {reading['phase']:.0%} into the cycle ({reading['verdict']})"
     )
 
 
@@ -213,6 +236,12 @@ def _curve_notes(band: Band, points: Sequence[Point], limit: float) -> list[str]
         notes.append("not monotone: a longer disturbance was ridden after a shorter one that was not")
     if math.isinf(band.high):
         notes.append("the rule gives no upper edge; the band was run near its lower edge")
+    spent_s = min(point.spent_s for point in points)
+    if math.isfinite(spent_s):
+        notes.append(
+            f"a backup runs out after {spent_s:.4g} s and its load is lost; the model brings it back with "
+            "the voltage, jobs that died do not come back so soon"
+        )
     if keys.get("tso"):
         notes.append("the system operator may ask for longer")
     if keys.get("note"):
