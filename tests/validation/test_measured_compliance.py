@@ -63,23 +63,26 @@ def test_gpt3_at_two_seconds_shows_ramps_and_no_band(measured, site_mw: float) -
     band = found["ercot_power_variation_2026", "power_variation filtered peak_to_peak 5 s 0.1-55 Hz"]
     assert band.verdict == "not_evaluated"
     assert band.note.startswith("sampling 2 s cannot show 0.1-55 Hz")
-    # 5 s hold two whole spacings of 2 s, 15 s seven, 600 s three hundred
+    # 5 s lie between two and three spacings of 2 s, 15 s between seven and eight: both are read
     windows = np.lib.stride_tricks.sliding_window_view
     wanted = {
         ("ercot_power_variation_2026", "power_variation unfiltered peak_to_peak 5 s"): (
-            np.ptp(windows(power_mw, 3), axis=1).max(), 10.0,
+            [np.ptp(windows(power_mw, samples), axis=1).max() for samples in (3, 4)], 10.0,
         ),
         ("ieso_trlcl_v3", "ramp both max_change_in_window 15 s"): (
-            np.ptp(windows(power_mw, 8), axis=1).max(), 5.0,
+            [np.ptp(windows(power_mw, samples), axis=1).max() for samples in (8, 9)], 5.0,
         ),
-        ("ieso_trlcl_v3", "ramp both per_minute 60 s"): (np.abs(power_mw[30:] - power_mw[:-30]).max(), 20.0),
+        ("ieso_trlcl_v3", "ramp both per_minute 60 s"): (
+            [np.abs(power_mw[30:] - power_mw[:-30]).max()], 20.0,
+        ),
         ("caiso_large_load_straw_2026", "ramp both average_over_window 600 s"): (
-            np.abs(power_mw[300:] - power_mw[:-300]).max() / 10.0, 20.0,
+            [np.abs(power_mw[300:] - power_mw[:-300]).max() / 10.0], 20.0,
         ),
     }  # fmt: skip
-    for key, (value, limit) in wanted.items():
-        assert found[key].value == pytest.approx(value, rel=1e-9)
-        assert found[key].verdict == ("pass" if value <= limit else "fail")
+    for key, (values, limit) in wanted.items():
+        assert [reading["value"] for reading in found[key].readings] == pytest.approx(values, rel=1e-9)
+        met = {value <= limit for value in values}
+        assert found[key].verdict == ("marginal" if len(met) > 1 else "pass" if met.pop() else "fail")
         assert f"stands for {site_mw:g} MW" in found[key].note
 
 
