@@ -131,7 +131,6 @@ def rocof(record: Record, profile: Profile) -> list[Judged]:
 def _rocof(record: Record, profile: Profile, keys: Mapping[str, Any]) -> Measured:
     withstand = float(keys["withstand_hz_per_s"])
     frequency = of_frequency(record)
-    need_model(record, FREQUENCY)
     if record.simulated and record.load_model is not None:
         raise CannotJudgeError(
             "relays of the model act on the level of the frequency, none on its rate: a trip or none in this "
