@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from wattkeel.compliance.judged import plain
 from wattkeel.compliance.quantities import need_time
-from wattkeel.compliance.record import MW, CannotJudgeError, Measured, Reading, Record
+from wattkeel.compliance.record import MW, CannotJudgeError, Measured, Reading, Record, lesser_limit
 from wattkeel.errors import Fault, ScenarioError
 
 __all__ = ["Demand", "demand", "demand_limit"]
@@ -141,7 +141,7 @@ def demand_limit(record: Record, keys: Mapping[str, Any]) -> Measured:
     interval_s = float(keys["interval_s"])
     step_s = float(keys["subinterval_s"]) if "subinterval_s" in keys else None
     need_time(record, interval_s)
-    limit, notes = _limit(record, keys)
+    limit, notes = lesser_limit(keys, "limit_mw", "limit_pct_nominal", record.nominal_mw)
     aligned = bool(keys.get("clock_aligned", True))
     first_s = record.first() * record.tick_s
     clock_s = record.clock_s + first_s if aligned else 0.0
@@ -166,14 +166,3 @@ def demand_limit(record: Record, keys: Mapping[str, Any]) -> Measured:
     ]
     details = {"row": plain(keys), "interval_s": interval_s, "intervals": rows}
     return Measured([reading], limit, "MW", method, notes, details=details)
-
-
-def _limit(record: Record, keys: Mapping[str, Any]) -> tuple[float, list[str]]:
-    limits = [float(keys["limit_mw"])] if "limit_mw" in keys else []
-    notes: list[str] = []
-    if "limit_pct_nominal" in keys:
-        percent = float(keys["limit_pct_nominal"])
-        nominal_mw, notes = record.nominal_mw()
-        limits.append(0.01 * percent * nominal_mw)
-        notes = [f"{percent:g} % of {nominal_mw:.6g} MW", *notes]
-    return min(limits), notes

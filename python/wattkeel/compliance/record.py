@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ __all__ = [
     "Record",
     "Unkept",
     "first_judged",
+    "lesser_limit",
     "within",
 ]
 
@@ -49,6 +50,42 @@ def within(value: float, limit: float, *, at_least: bool = False) -> bool:
 def first_judged(settle_s: float, tick_s: float) -> int:
     """First sample at or after a time from the start, s."""
     return math.ceil(settle_s / tick_s * (1.0 - measures.TOLERANCE))
+
+
+def lesser_limit(
+    keys: Mapping[str, Any],
+    absolute: str,
+    percent: str,
+    size: Callable[[], tuple[float, list[str]]],
+    words: str = "{percent:g} % of {size_mw:.6g} MW",
+) -> tuple[float, list[str]]:
+    """Limit of a rule that gives an absolute one, one in percent of the site, or both: then the lesser.
+
+    Parameters
+    ----------
+    keys : mapping
+        Keys of the rule.
+    absolute, percent : str
+        Names of the two limits among them.
+    size : callable
+        Size of the site that the percentage is of, MW, and remarks; asked only where it is needed.
+    words : str
+        Remark on the percentage, with the fields ``percent`` and ``size_mw``.
+
+    Returns
+    -------
+    limit : float
+        In the unit of `absolute`.
+    notes : list of str
+    """
+    limits = [float(keys[absolute])] if absolute in keys else []
+    notes: list[str] = []
+    if percent in keys:
+        share = float(keys[percent])
+        size_mw, notes = size()
+        limits.append(0.01 * share * size_mw)
+        notes = [words.format(percent=share, size_mw=size_mw), *notes]
+    return min(limits), notes
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from wattkeel.compliance.readings import (
     windows,
     worst_moment,
 )
-from wattkeel.compliance.record import MW, CannotJudgeError, Measured, Reading, Record
+from wattkeel.compliance.record import MW, CannotJudgeError, Measured, Reading, Record, lesser_limit
 
 __all__ = ["RULES", "dynamic_range", "rule_name"]
 
@@ -68,14 +68,8 @@ def ramp(record: Record, keys: Keys) -> Measured:
 
 def _ramp_limit(record: Record, keys: Keys) -> tuple[float, list[str]]:
     """Limit, MW/min, the lesser of an absolute one and one in percent of the peak, and remarks."""
-    limits = [float(keys["limit_mw_per_min"])] if "limit_mw_per_min" in keys else []
-    notes: list[str] = []
-    if "limit_pct_peak_per_min" in keys:
-        percent = float(keys["limit_pct_peak_per_min"])
-        peak_mw, notes = record.peak_mw()
-        limits.append(0.01 * percent * peak_mw)
-        notes = [f"{percent:g} % of a peak of {peak_mw:.6g} MW per minute", *notes]
-    return min(limits), notes
+    words = "{percent:g} % of a peak of {size_mw:.6g} MW per minute"
+    return lesser_limit(keys, "limit_mw_per_min", "limit_pct_peak_per_min", record.peak_mw, words)
 
 
 def _difference(
@@ -350,7 +344,7 @@ def oscillation(record: Record, keys: Keys) -> Measured:
         band_hz = (SUBSYNCHRONOUS_LOW_HZ, record.nominal_frequency_hz)
     else:
         band_hz = (float(keys["band_hz"][0]), float(keys["band_hz"][1]))
-    limit, notes = _oscillation_limit(record, keys)
+    limit, notes = lesser_limit(keys, "limit_mw", "limit_pct_nominal", record.nominal_mw)
     window_s = 1.0 / band_hz[0]
     record.need_band(*band_hz)
     settle_s = filter_settling(record, band_hz, "unspecified")
@@ -391,17 +385,6 @@ def _half_changes(
         )
         for label, found in zip(bands, record.read(*wanted), strict=True)
     ]  # fmt: skip
-
-
-def _oscillation_limit(record: Record, keys: Keys) -> tuple[float, list[str]]:
-    limits = [float(keys["limit_mw"])] if "limit_mw" in keys else []
-    notes: list[str] = []
-    if "limit_pct_nominal" in keys:
-        percent = float(keys["limit_pct_nominal"])
-        nominal_mw, notes = record.nominal_mw()
-        limits.append(0.01 * percent * nominal_mw)
-        notes = [f"{percent:g} % of {nominal_mw:.6g} MW", *notes]
-    return min(limits), notes
 
 
 # --------------------------------------------------------------------------------------------- dynamic range
